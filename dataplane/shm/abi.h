@@ -1,0 +1,384 @@
+/*
+ * abi.h - every layout that the data plane and the control plane share.
+ *
+ * The only place where these layouts are written. Python gets them by parsing this very file
+ * (controlplane/pinnacle/abi/gen_abi.py), so it stays plain: constants as enums, padding spelled
+ * out, no attributes, no conditionals outside the ABI_CDEF guard. shm/abi_check.c pins every
+ * size and offset with static asserts, and the build hashes this text: a region written under
+ * another hash is refused at attach.
+ *
+ * Writers: the state segment is written by the data plane only. Readers never take pointers from
+ * it, only offsets, and copy multi-word records under their sequence lock.
+ */
+#ifndef ABI_CDEF
+#ifndef PN_SHM_ABI_H
+#define PN_SHM_ABI_H
+#include <stdint.h>
+#endif
+#endif
+
+enum pn_limits {
+    PN_ABI_VERSION = 1,
+    PN_NAME_LEN = 24,         /* instrument and channel names, NUL padded */
+    PN_SESSION_LEN = 16,      /* session name as text, NUL padded */
+    PN_LINES_MAX = 4,         /* redundant lines of one channel */
+    PN_CHANNELS_MAX = 64,     /* channels of one region */
+    PN_REASONS_MAX = 96,      /* drop and refusal reasons, base/reasons.h */
+    PN_STAGES_MAX = 8,        /* pipeline stages that are timed */
+    PN_TYPES_MAX = 256,       /* message types of one feed: the wire byte is the index */
+    PN_PAGE_LEVELS = 64,      /* price levels of one page */
+    PN_DIR_WAYS = 16,         /* directly mapped pages of one side of a book */
+    PN_HIST_BUCKETS = 64 * 16 /* latency histogram: 16 linear buckets a power of two */
+};
+
+/* What decodes the messages of a channel. */
+enum pn_feed {
+    PN_FEED_NONE = 0,
+    PN_FEED_ITCH50 = 1, /* Nasdaq TotalView-ITCH 5.0 */
+    PN_FEED_DEEP10 = 2, /* IEX DEEP 1.0 */
+    PN_FEED_TOPS16 = 3, /* IEX TOPS 1.6 */
+    PN_FEEDS = 4
+};
+
+/* How messages are framed in a datagram. */
+enum pn_framing {
+    PN_FRAMING_NONE = 0,
+    PN_FRAMING_MOLDUDP64 = 1,
+    PN_FRAMING_IEXTP = 2,
+    PN_FRAMING_BLOCKS = 3 /* u16 big-endian length and message, back to back: raw ITCH files */
+};
+
+enum pn_event_kind {
+    PN_EV_NONE = 0,
+    PN_EV_ADD = 1,       /* new order: ref, side, size, px, aux = MPID */
+    PN_EV_EXECUTE = 2,   /* ref, size; ref2 = match number; px filled in from the order */
+    PN_EV_EXECUTE_AT = 3,/* as EXECUTE, at px, which is not the order's own price */
+    PN_EV_CANCEL = 4,    /* ref loses size, keeps its priority */
+    PN_EV_DELETE = 5,    /* ref goes */
+    PN_EV_REPLACE = 6,   /* ref goes, ref2 comes with size and px at the back of its level */
+    PN_EV_LEVEL = 7,     /* side, px now has size in all; 0 removes it */
+    PN_EV_QUOTE = 8,     /* side's whole book is now size at px; 0 empties it */
+    PN_EV_TRADE = 9,     /* print that touches no displayed order; ref2 = match number */
+    PN_EV_CROSS = 10,    /* auction print */
+    PN_EV_BROKEN = 11,   /* trade ref2 is void; size and px where the message has them */
+    PN_EV_STATUS = 12,   /* trading state of one instrument: aux = enum pn_trading */
+    PN_EV_SYSTEM = 13,   /* system event of the feed: aux = the wire code */
+    PN_EV_INSTRUMENT = 14, /* directory entry */
+    PN_EV_INFO = 15,     /* known message without effect on books or trades */
+    PN_EV_GAP = 16,      /* channel: messages seq .. seq+size-1 are lost */
+    PN_EV_RESET = 17,    /* channel: a new session begins, its books are empty */
+    PN_EV_END = 18,      /* channel: the session has ended */
+    PN_EV_KINDS = 19
+};
+
+enum pn_event_flags {
+    PN_EVF_COMPLETE = 1,     /* LEVEL, QUOTE: the book is consistent after this event */
+    PN_EVF_NONPRINTABLE = 2, /* EXECUTE_AT: leave out of trades and volume */
+    PN_EVF_REJECTED = 4      /* set by the book: the event did not apply (unknown reference, ...) */
+};
+
+enum pn_side { PN_BID = 0, PN_ASK = 1 };
+
+/* Trading state of an instrument; the feed's own letters are mapped onto these. */
+enum pn_trading {
+    PN_TRADING_UNKNOWN = 0,
+    PN_TRADING_OPEN = 1,
+    PN_TRADING_HALTED = 2,
+    PN_TRADING_PAUSED = 3,
+    PN_TRADING_QUOTE_ONLY = 4
+};
+
+/* Whether a book can be trusted. */
+enum pn_book_state {
+    PN_BOOK_EMPTY = 0, /* nothing has been heard of the instrument yet */
+    PN_BOOK_VALID = 1,
+    PN_BOOK_STALE = 2  /* something was lost; figures are the best known, not the truth */
+};
+
+/* Why a book is stale; bits. */
+enum pn_stale_why {
+    PN_STALE_GAP = 1,          /* messages of the channel were lost for good */
+    PN_STALE_WAITING = 2,      /* messages are missing and may still come */
+    PN_STALE_LATE_JOIN = 4,    /* the stream was joined after its first message */
+    PN_STALE_INCONSISTENT = 8, /* an event contradicted the book */
+    PN_STALE_OVERFLOW = 16     /* a table was full */
+};
+
+/*
+ * One decoded event, one cache line. Times are ns: ts_ns is the venue's own (ITCH: since midnight
+ * Eastern; IEX: since the epoch, UTC), rx_ns is when the frame was received. Prices are integers
+ * in the instrument's price scale.
+ */
+struct pn_event {
+    uint8_t kind;
+    uint8_t side;
+    uint8_t flags;
+    uint8_t wire_type;
+    uint32_t instrument;
+    uint64_t ts_ns;
+    uint64_t rx_ns;
+    uint64_t seq;
+    uint64_t ref;
+    uint64_t ref2;
+    uint64_t size;
+    int32_t px;
+    uint32_t aux;
+};
+
+/*
+ * Best bid and offer of one instrument, one cache line. Odd seq: being written. Sizes of 0 mean
+ * an empty side. The state here is the book's own; the channel's is added by pn_view_top.
+ */
+struct pn_top {
+    uint32_t seq;
+    uint8_t state;       /* enum pn_book_state */
+    uint8_t stale_why;   /* enum pn_stale_why, bits */
+    uint8_t trading;     /* enum pn_trading */
+    uint8_t transition;  /* 1 while a multi-message update is under way */
+    int32_t bid_px;
+    int32_t ask_px;
+    uint32_t bid_orders; /* 0 where the feed does not tell orders apart */
+    uint32_t ask_orders;
+    uint64_t bid_size;
+    uint64_t ask_size;
+    uint64_t ts_ns;      /* of the event that changed it last */
+    uint64_t changes;    /* how often it changed */
+    uint64_t reserved;
+};
+
+/* One page of a side: 64 neighbouring price steps. */
+struct pn_page {
+    uint64_t occupied;   /* bit i: level[i] has size */
+    uint32_t number;     /* price step of level 0, divided by 64 */
+    uint32_t better;     /* next page towards the touch, 0 = none */
+    uint32_t worse;      /* next page away from the touch, 0 = none */
+    uint32_t owner;      /* instrument * 2 + side, plus 1; 0 = free */
+    uint64_t reserved[5];
+    uint64_t level[64];  /* orders books: size << 24 | orders; level books: size */
+};
+
+struct pn_dir_entry {
+    uint32_t number;     /* page number plus 1; 0 = empty */
+    uint32_t page;
+};
+
+/* One book. The first line is public and hot for readers, the rest belongs to the engine. */
+struct pn_book {
+    struct pn_top top;
+    uint32_t seq;        /* odd while pages or orders of this book are being changed */
+    uint32_t step;       /* price units between neighbouring levels of a page */
+    uint64_t step_mul;   /* px / step == px * step_mul >> step_shift */
+    uint32_t step_shift;
+    uint8_t by_order;    /* 1: orders are known one by one */
+    uint8_t named;       /* the instrument record carries a name */
+    uint8_t reserved0[2];
+    uint32_t best[2];    /* best page of each side, 0 = none */
+    uint32_t gap_epoch;  /* channel's gap_epoch when this book was last known to be whole */
+    uint32_t channel;
+    uint32_t trades;
+    uint32_t reserved1;
+    uint64_t volume;
+    struct pn_dir_entry dir[2][16];
+};
+
+/* One resting order; size 0 = free slot. */
+struct pn_order {
+    uint64_t ref;
+    uint32_t size;
+    int32_t px;
+    uint32_t stamp;      /* arrival number: earlier stamps at one price are served first */
+    uint32_t owner;      /* instrument * 2 + side */
+    uint32_t mpid;
+    uint32_t spill;      /* orders whose first-choice slot this is and that live elsewhere */
+};
+
+/* One trade, kept so that a later break can undo it. */
+struct pn_trade {
+    uint64_t match;
+    uint64_t size;
+    int32_t px;
+    uint32_t instrument;
+    uint32_t live;       /* 1 until broken */
+    uint32_t reserved;
+};
+
+struct pn_instrument {
+    char name[24];
+    uint32_t channel;
+    uint32_t feed;       /* enum pn_feed */
+    uint32_t locate;     /* the feed's own number, 0 where it has none */
+    int32_t price_exp;   /* price = px * 10^price_exp; -4 for ITCH and IEX */
+    uint32_t lot;        /* round lot, 0 = unknown */
+    uint32_t reserved[5];
+};
+
+struct pn_line_stats {
+    uint32_t group_be;   /* IPv4 destination, network order; 0 for IPv6 and files */
+    uint16_t port;       /* UDP destination */
+    uint16_t input;      /* number of the input file or port */
+    uint64_t datagrams;
+    uint64_t messages;   /* first seen on this line */
+    uint64_t duplicates; /* messages already had from another line or before */
+};
+
+/*
+ * One channel: written by the data plane, readable at any time. epoch is even while the channel
+ * is in order and odd while messages are missing that may still come; gap_epoch counts the gaps
+ * given up.
+ */
+struct pn_channel {
+    char name[24];
+    char session[16];
+    uint32_t feed;       /* enum pn_feed */
+    uint32_t framing;    /* enum pn_framing */
+    uint32_t epoch;
+    uint32_t gap_epoch;
+    uint32_t late_join;  /* 1: first sequence number heard was not the session's first */
+    uint32_t ended;      /* 1: end of session was announced */
+    uint32_t lines;
+    uint32_t unsequenced;/* 1: the stream carries no sequence numbers */
+    uint64_t first_seq;
+    uint64_t next_seq;   /* next expected; last delivered + 1 */
+    uint64_t datagrams;
+    uint64_t messages;   /* delivered in order, once each */
+    uint64_t heartbeats;
+    uint64_t gaps;       /* gaps given up */
+    uint64_t lost;       /* messages in them */
+    uint64_t recovered;  /* gaps that closed by themselves or by the other line */
+    uint64_t duplicates; /* messages */
+    uint64_t reorders;   /* datagrams that came early and were held */
+    uint64_t restarts;   /* session began anew under the same name */
+    uint64_t session_changes;
+    uint64_t digest;     /* running digest of all delivered messages */
+    struct pn_line_stats line[4];
+    uint64_t by_type[256];
+};
+
+struct pn_stage_stats {
+    uint64_t calls;
+    uint64_t ticks;      /* of the clock handed to the engine */
+};
+
+struct pn_counters {
+    uint64_t frames;
+    uint64_t bytes;
+    uint64_t datagrams;
+    uint64_t messages;
+    uint64_t events;
+    uint64_t trades;
+    uint64_t volume;
+    uint64_t top_changes;
+    uint64_t live_orders;
+    uint64_t peak_orders;
+    uint64_t live_pages;
+    uint64_t peak_pages;
+    uint64_t first_ns;   /* receive time of the first and last frame */
+    uint64_t last_ns;
+    uint64_t now_ns;     /* time as the engine has been told */
+    uint64_t reserved;
+    uint64_t drops[96];  /* by reason */
+    struct pn_stage_stats stage[8];
+};
+
+/* Where an array lies in the segment. */
+struct pn_section {
+    uint64_t offset;
+    uint64_t count;
+    uint64_t stride;
+};
+
+enum pn_section_id {
+    PN_SEC_COUNTERS = 0,
+    PN_SEC_CHANNELS = 1,
+    PN_SEC_INSTRUMENTS = 2,
+    PN_SEC_BOOKS = 3,
+    PN_SEC_PAGES = 4,
+    PN_SEC_PAGE_INDEX = 5,
+    PN_SEC_NURSERY = 6,
+    PN_SEC_TENURED = 7,
+    PN_SEC_TRADES = 8,
+    PN_SEC_SYMBOLS = 9,
+    PN_SECTIONS = 10
+};
+
+/* First page of a state segment. */
+struct pn_region_header {
+    uint64_t magic;
+    uint64_t abi_hash;
+    uint32_t abi_version;
+    uint32_t pid;
+    uint64_t bytes;
+    uint64_t start_ns;
+    uint64_t heartbeat_ns;
+    uint32_t hugepages;  /* 1: backed by hugetlbfs */
+    uint32_t instruments;/* records in use */
+    uint32_t channels;   /* records in use */
+    uint32_t reserved;
+    struct pn_section section[10];
+};
+
+/* Limits and switches of one engine; all memory is reserved from these at start. */
+struct pn_config {
+    uint64_t max_orders;       /* live orders, all instruments */
+    uint64_t max_instruments;
+    uint64_t max_pages;        /* of 64 price levels */
+    uint64_t max_trades;       /* trades kept for breaks; power of two */
+    uint32_t burst;            /* frames a burst, 1..256 */
+    uint32_t reorder_datagrams;/* datagrams held for one channel while one is missing, 1..1024 */
+    uint64_t reorder_ns;       /* how long a missing datagram is waited for */
+    uint32_t hugepages;        /* 0 never, 1 if there are, 2 or fail */
+    uint32_t timing;           /* 1: time the stages */
+    uint32_t recognise;        /* 1: unknown flows are recognised by content */
+    uint32_t default_feed;     /* enum pn_feed for unknown flows, 0 = by content */
+};
+
+/* A channel fixed by the user; group 0.0.0.0 or port 0 matches any. */
+struct pn_channel_config {
+    char name[24];
+    uint32_t feed;
+    uint32_t lines;
+    uint32_t group_be[4];
+    uint16_t port[4];
+    int32_t input[4];          /* number of the input, -1 = any */
+};
+
+/* One price level as readers see it. */
+struct pn_level {
+    int64_t px;
+    uint64_t size;
+    uint64_t orders;
+};
+
+/* One change of a best bid or offer, for recording. */
+struct pn_bbo {
+    uint64_t ts_ns;
+    uint64_t rx_ns;
+    uint64_t seq;
+    uint32_t instrument;
+    uint32_t state;
+    int32_t bid_px;
+    int32_t ask_px;
+    uint32_t bid_orders;
+    uint32_t ask_orders;
+    uint64_t bid_size;
+    uint64_t ask_size;
+};
+
+/* Why a run returned. */
+enum pn_run_end {
+    PN_RUN_MORE = 0,     /* a limit or a full buffer; call again */
+    PN_RUN_DONE = 1      /* all inputs are at their end */
+};
+
+/* What a run did and how it is bounded. Zero limits mean none. */
+struct pn_run {
+    uint64_t max_events;   /* in: stop after so many events */
+    uint64_t until_ns;     /* in: stop before the first event received after this */
+    struct pn_event *event;/* in: where to copy events, or NULL */
+    uint64_t event_cap;
+    struct pn_bbo *bbo;    /* in: where to record top-of-book changes, or NULL */
+    uint64_t bbo_cap;
+    uint64_t events;       /* out */
+    uint64_t bbos;         /* out */
+    uint64_t end;          /* out: enum pn_run_end */
+};
