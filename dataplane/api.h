@@ -4,12 +4,10 @@
  * An engine belongs to one thread. A view may be used by any process while a writer runs.
  */
 #ifndef ABI_CDEF
-#ifndef PN_API_H
-#define PN_API_H
+#pragma once
 #include <stdint.h>
 
 #include "shm/abi.h"
-#endif
 #endif
 
 struct pn_engine;

@@ -11,10 +11,8 @@
  * it, only offsets, and copy multi-word records under their sequence lock.
  */
 #ifndef ABI_CDEF
-#ifndef PN_SHM_ABI_H
-#define PN_SHM_ABI_H
+#pragma once
 #include <stdint.h>
-#endif
 #endif
 
 enum pn_limits {
@@ -162,23 +160,26 @@ struct pn_dir_entry {
     uint32_t page;
 };
 
-/* One book. The first line is public and hot for readers, the rest belongs to the engine. */
+/*
+ * One book. The first line is public and hot for readers, the second belongs to the engine, the
+ * rest finds pages: a page number's low four bits choose a way, which serves both sides.
+ */
 struct pn_book {
     struct pn_top top;
-    uint32_t seq;        /* odd while pages or orders of this book are being changed */
-    uint32_t step;       /* price units between neighbouring levels of a page */
-    uint64_t step_mul;   /* px / step == px * step_mul >> step_shift */
-    uint32_t step_shift;
-    uint8_t by_order;    /* 1: orders are known one by one */
-    uint8_t named;       /* the instrument record carries a name */
-    uint8_t reserved0[2];
+    uint32_t seq;        /* odd while pages of this book are being changed */
+    uint32_t step;       /* price units between neighbouring levels of a page, 0 = not yet known */
+    uint64_t step_mul;   /* px / step == 2 * px * step_mul >> 64 */
     uint32_t best[2];    /* best page of each side, 0 = none */
+    uint32_t best_number[2]; /* its number */
+    uint8_t reserved0;
+    uint8_t by_order;    /* 1: orders are known one by one */
+    uint16_t channel;
     uint32_t gap_epoch;  /* channel's gap_epoch when this book was last known to be whole */
-    uint32_t channel;
+    uint32_t events;     /* applied, for activity; wraps */
     uint32_t trades;
-    uint32_t reserved1;
     uint64_t volume;
-    struct pn_dir_entry dir[2][16];
+    uint64_t reserved1;
+    struct pn_dir_entry dir[16][2]; /* way, side */
 };
 
 /* One resting order; size 0 = free slot. */
@@ -280,6 +281,15 @@ struct pn_counters {
     struct pn_stage_stats stage[8];
 };
 
+/* Heads of the free lists; the engine's alone. */
+struct pn_pool {
+    uint32_t stamp;      /* arrival number of the next order */
+    uint32_t page_free;  /* first free page, chained by worse; 0 = none */
+    uint32_t page_used;  /* pages handed out so far; page 0 stays unused */
+    uint32_t empty_pages;/* of those in use, without any level; kept for reuse in place */
+    uint32_t reserved[12];
+};
+
 /* Where an array lies in the segment. */
 struct pn_section {
     uint64_t offset;
@@ -298,7 +308,8 @@ enum pn_section_id {
     PN_SEC_TENURED = 7,
     PN_SEC_TRADES = 8,
     PN_SEC_SYMBOLS = 9,
-    PN_SECTIONS = 10
+    PN_SEC_POOL = 10,
+    PN_SECTIONS = 11
 };
 
 /* First page of a state segment. */
@@ -314,7 +325,7 @@ struct pn_region_header {
     uint32_t instruments;/* records in use */
     uint32_t channels;   /* records in use */
     uint32_t reserved;
-    struct pn_section section[10];
+    struct pn_section section[11];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */

@@ -1,0 +1,274 @@
+/* ladder.c - pages come, go and are found again; see ladder.h. */
+#include "book/ladder.h"
+
+#include <string.h>
+
+static uint32_t page_owner(uint32_t instrument, uint32_t side)
+{
+    return instrument * 2 + side + 1;
+}
+
+static uint64_t index_hash(const struct ladder *l, uint32_t owner, uint32_t number)
+{
+    uint64_t h = ((uint64_t)owner << 32 | number) * 0x9e3779b97f4a7c15ull;
+    return (h ^ h >> 29) & l->index_mask;
+}
+
+static uint32_t index_get(const struct ladder *l, uint32_t owner, uint32_t number)
+{
+    for (uint64_t i = index_hash(l, owner, number);; i = (i + 1) & l->index_mask) {
+        uint32_t id = l->index[i];
+        if (!id || (l->page[id].owner == owner && l->page[id].number == number))
+            return id;
+    }
+}
+
+/* The index is at least twice as large as the pool, so there is always an empty place. */
+static void index_put(struct ladder *l, uint32_t id)
+{
+    uint64_t i = index_hash(l, l->page[id].owner, l->page[id].number);
+    while (l->index[i])
+        i = (i + 1) & l->index_mask;
+    l->index[i] = id;
+}
+
+static void index_remove(struct ladder *l, uint32_t id)
+{
+    uint64_t hole = index_hash(l, l->page[id].owner, l->page[id].number);
+    while (l->index[hole] != id)
+        hole = (hole + 1) & l->index_mask;
+    for (uint64_t i = (hole + 1) & l->index_mask; l->index[i]; i = (i + 1) & l->index_mask) {
+        const struct pn_page *p = &l->page[l->index[i]];
+        uint64_t want = index_hash(l, p->owner, p->number);
+        if (((i - want) & l->index_mask) >= ((i - hole) & l->index_mask)) {
+            l->index[hole] = l->index[i];
+            hole = i;
+        }
+    }
+    l->index[hole] = 0;
+}
+
+static void dir_set(struct pn_book *bk, uint32_t side, uint32_t number, uint32_t id)
+{
+    bk->dir[number % PN_DIR_WAYS][side] = (struct pn_dir_entry){.number = number + 1, .page = id};
+}
+
+static void dir_forget(struct pn_book *bk, uint32_t side, uint32_t number)
+{
+    struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
+    if (d->number == number + 1)
+        *d = (struct pn_dir_entry){0, 0};
+}
+
+uint32_t ladder_find_far(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
+                         uint32_t number)
+{
+    if (!bk->best[side])
+        return 0;
+    uint32_t id = index_get(l, page_owner(instrument, side), number);
+    if (id)
+        dir_set(bk, side, number, id);
+    return id;
+}
+
+static int is_better(uint32_t side, uint32_t a, uint32_t b)
+{
+    return side == PN_BID ? a > b : a < b;
+}
+
+/* Links a page into its side's list; the best page is where the search starts. */
+static void list_insert(struct ladder *l, const struct pn_book *bk, uint32_t side, uint32_t id)
+{
+    struct pn_page *p = &l->page[id];
+    uint32_t at = bk->best[side];
+    if (!at)
+        return;
+    if (is_better(side, p->number, l->page[at].number)) {
+        while (l->page[at].better && is_better(side, p->number, l->page[l->page[at].better].number))
+            at = l->page[at].better;
+        p->better = l->page[at].better;
+        p->worse = at;
+    } else {
+        while (l->page[at].worse && is_better(side, l->page[l->page[at].worse].number, p->number))
+            at = l->page[at].worse;
+        p->better = at;
+        p->worse = l->page[at].worse;
+    }
+    if (p->better)
+        l->page[p->better].worse = id;
+    if (p->worse)
+        l->page[p->worse].better = id;
+}
+
+static void page_free(struct ladder *l, uint32_t id)
+{
+    struct pn_page *p = &l->page[id];
+    index_remove(l, id);
+    l->pool->empty_pages -= !p->occupied;
+    memset(p, 0, sizeof *p);
+    p->worse = l->pool->page_free;
+    l->pool->page_free = id;
+    l->counters->live_pages--;
+}
+
+/* Takes back pages that hold no level, except best ones; the books' directories are told. */
+static void reclaim_empty(struct ladder *l, struct pn_book *books)
+{
+    for (uint32_t id = 1; id <= l->pool->page_used; id++) {
+        struct pn_page *p = &l->page[id];
+        if (!p->owner || p->occupied)
+            continue;
+        uint32_t side = (p->owner - 1) & 1;
+        struct pn_book *bk = &books[(p->owner - 1) / 2];
+        if (bk->best[side] == id)
+            continue;
+        if (p->better)
+            l->page[p->better].worse = p->worse;
+        if (p->worse)
+            l->page[p->worse].better = p->better;
+        dir_forget(bk, side, p->number);
+        page_free(l, id);
+    }
+}
+
+static uint32_t page_alloc(struct ladder *l, struct pn_book *books)
+{
+    struct pn_pool *pool = l->pool;
+    if (!pool->page_free && pool->page_used == l->max_pages &&
+        pool->empty_pages > l->max_pages / 16)
+        reclaim_empty(l, books);
+    uint32_t id = pool->page_free;
+    if (id)
+        pool->page_free = l->page[id].worse;
+    else if (pool->page_used < l->max_pages)
+        id = ++pool->page_used;
+    else
+        return 0;
+    l->page[id].worse = 0;
+    if (++l->counters->live_pages > l->counters->peak_pages)
+        l->counters->peak_pages = l->counters->live_pages;
+    pool->empty_pages++;
+    return id;
+}
+
+uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
+                       uint32_t number)
+{
+    uint32_t id = page_alloc(l, bk - instrument);
+    if (!id)
+        return 0;
+    l->page[id].number = number;
+    l->page[id].owner = page_owner(instrument, side);
+    list_insert(l, bk, side, id);
+    index_put(l, id);
+    dir_set(bk, side, number, id);
+    /* The first page of a side is its best, so that the list can be entered. */
+    if (!bk->best[side]) {
+        bk->best[side] = id;
+        bk->best_number[side] = number;
+    }
+    return id;
+}
+
+void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side)
+{
+    uint32_t at = bk->best[side];
+    while (at && l->page[at].better)
+        at = l->page[at].better;
+    while (at) {
+        uint32_t next = l->page[at].worse;
+        dir_forget(bk, side, l->page[at].number);
+        page_free(l, at);
+        at = next;
+    }
+    bk->best[side] = 0;
+    bk->best_number[side] = 0;
+}
+
+void ladder_settle_best(struct ladder *l, struct pn_book *bk, uint32_t side)
+{
+    uint32_t at = bk->best[side];
+    while (at && !l->page[at].occupied)
+        at = l->page[at].worse;
+    if (!at) {
+        ladder_clear(l, bk, side);
+        return;
+    }
+    bk->best[side] = at;
+    bk->best_number[side] = l->page[at].number;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b) {
+        uint32_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+static void set_step(struct pn_book *bk, uint32_t step)
+{
+    bk->step = step;
+    bk->step_mul = ((1ull << 63) + step - 1) / step;
+}
+
+/* Moves the levels of one side, held on the old step, to pages on the book's present step. */
+static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
+                       uint32_t old_step)
+{
+    uint32_t at = bk->best[side];
+    while (at && l->page[at].better)
+        at = l->page[at].better;
+    /* Take the old pages out of index and directory first: numbers of old and new may be equal. */
+    for (uint32_t id = at; id; id = l->page[id].worse) {
+        index_remove(l, id);
+        dir_forget(bk, side, l->page[id].number);
+        l->page[id].owner = 0;
+    }
+    bk->best[side] = 0;
+    bk->best_number[side] = 0;
+
+    int rc = 0;
+    while (at) {
+        struct pn_page *old = &l->page[at];
+        for (uint64_t left = old->occupied; left; left &= left - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(left);
+            int32_t px = (int32_t)((old->number * PN_PAGE_LEVELS + bit) * old_step);
+            uint32_t steps = ladder_steps(bk, px);
+            uint32_t id = ladder_find_far(l, bk, instrument, side, steps / PN_PAGE_LEVELS);
+            if (!id)
+                id = ladder_create(l, bk, instrument, side, steps / PN_PAGE_LEVELS);
+            if (!id) {
+                rc = -1;
+                continue;
+            }
+            struct level_at to = {
+                .page = &l->page[id], .page_id = id, .bit = steps % PN_PAGE_LEVELS};
+            to.page->level[to.bit] = old->level[bit];
+            ladder_mark(l, bk, side, to);
+        }
+        uint32_t next = old->worse;
+        l->pool->empty_pages -= !old->occupied;
+        memset(old, 0, sizeof *old);
+        old->worse = l->pool->page_free;
+        l->pool->page_free = at;
+        l->counters->live_pages--;
+        at = next;
+    }
+    return rc;
+}
+
+int ladder_regrid(struct ladder *l, struct pn_book *bk, uint32_t instrument, int32_t px)
+{
+    uint32_t old = bk->step;
+    uint32_t step = gcd(old ? old : LADDER_FIRST_STEP, (uint32_t)px);
+    if (step == old)
+        return 0;
+    set_step(bk, step ? step : LADDER_FIRST_STEP);
+    if (!old)
+        return 0;
+    int rc = regrid_side(l, bk, instrument, PN_BID, old);
+    return regrid_side(l, bk, instrument, PN_ASK, old) ? -1 : rc;
+}

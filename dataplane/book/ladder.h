@@ -1,0 +1,127 @@
+/*
+ * ladder.h - price levels of the books: pages of 64 neighbouring price steps.
+ *
+ * A side's pages form a list from the touch outwards. A page is found by its number through the
+ * book's own small directory, or through one index for all books where the directory has another
+ * page in that place. Nothing is ever re-centred, and any price the instrument can have is held
+ * exactly: a price off the grid makes the grid finer, once (ladder_regrid).
+ *
+ * A level's word is the size (level books) or size << 24 | orders (order books); 0 is no level.
+ */
+#ifndef PN_BOOK_LADDER_H
+#define PN_BOOK_LADDER_H
+
+#include <stddef.h>
+
+#include "base/bits.h"
+#include "shm/abi.h"
+
+enum { LEVEL_ORDER_BITS = 24, LADDER_FIRST_STEP = 100 };
+
+#define LEVEL_ONE_ORDER 1ull
+#define LEVEL_ORDERS(word) ((uint32_t)((word) & ((1u << LEVEL_ORDER_BITS) - 1)))
+#define LEVEL_SIZE(word) ((word) >> LEVEL_ORDER_BITS)
+
+struct ladder {
+    struct pn_page *page;
+    uint32_t *index;     /* page by (owner, number); 0 = empty */
+    uint64_t index_mask;
+    struct pn_pool *pool;
+    struct pn_counters *counters;
+    uint32_t max_pages;
+};
+
+/* A level's place: which page, which bit. */
+struct level_at {
+    struct pn_page *page; /* NULL: no such page */
+    uint32_t page_id;
+    uint32_t bit;
+};
+
+PN_HOT uint32_t ladder_steps(const struct pn_book *bk, int32_t px)
+{
+    return (uint32_t)(((unsigned __int128)((uint64_t)(uint32_t)px << 1) * bk->step_mul) >> 64);
+}
+
+/* Cold half of ladder_find: the index. Returns the page or 0, and refreshes the directory. */
+uint32_t ladder_find_far(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
+                         uint32_t number);
+/* A new page in its place in the list; 0 when the pool is empty. */
+uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
+                       uint32_t number);
+/* Makes the grid fine enough for px. 0, or -1 when pages ran out and levels were lost. */
+int ladder_regrid(struct ladder *l, struct pn_book *bk, uint32_t instrument, int32_t px);
+/* Frees every page of a side. */
+void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side);
+/* The best page has run empty: the next one outwards takes over, or the side is freed. */
+void ladder_settle_best(struct ladder *l, struct pn_book *bk, uint32_t side);
+
+/* Where px lives, or page NULL. px must be on the book's grid. */
+PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_t instrument,
+                                   uint32_t side, int32_t px)
+{
+    uint32_t steps = ladder_steps(bk, px);
+    uint32_t number = steps / PN_PAGE_LEVELS;
+    struct level_at at = {.bit = steps % PN_PAGE_LEVELS};
+    if (PN_LIKELY(number == bk->best_number[side] && bk->best[side])) {
+        at.page_id = bk->best[side];
+    } else {
+        const struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
+        at.page_id = PN_LIKELY(d->number == number + 1)
+                         ? d->page
+                         : ladder_find_far(l, bk, instrument, side, number);
+    }
+    at.page = at.page_id ? &l->page[at.page_id] : NULL;
+    return at;
+}
+
+/* Page that px most likely lives in, for prefetching only: may be wrong, never out of bounds. */
+PN_HOT const uint64_t *ladder_guess(const struct ladder *l, const struct pn_book *bk, uint32_t side,
+                                    int32_t px, const struct pn_page **page)
+{
+    uint32_t steps = ladder_steps(bk, px);
+    uint32_t number = steps / PN_PAGE_LEVELS;
+    uint32_t id = number == bk->best_number[side] ? bk->best[side]
+                                                  : bk->dir[number % PN_DIR_WAYS][side].page;
+    *page = &l->page[id];
+    return &(*page)->level[steps % PN_PAGE_LEVELS];
+}
+
+/* Price of a page's level. */
+PN_HOT int32_t ladder_px(const struct pn_book *bk, const struct pn_page *page, uint32_t bit)
+{
+    return (int32_t)((page->number * PN_PAGE_LEVELS + bit) * bk->step);
+}
+
+/* Best occupied level of a page that has one: the highest bid, the lowest ask. */
+PN_HOT uint32_t ladder_best_bit(uint64_t occupied, uint32_t side)
+{
+    return side == PN_BID ? 63u - (uint32_t)__builtin_clzll(occupied)
+                          : (uint32_t)__builtin_ctzll(occupied);
+}
+
+/* A level came to life: keeps occupancy and best page. */
+PN_HOT void ladder_mark(struct ladder *l, struct pn_book *bk, uint32_t side, struct level_at at)
+{
+    l->pool->empty_pages -= !at.page->occupied;
+    at.page->occupied |= 1ull << at.bit;
+    uint32_t number = at.page->number;
+    if (PN_UNLIKELY(!bk->best[side] || (side == PN_BID ? number > bk->best_number[side]
+                                                       : number < bk->best_number[side]))) {
+        bk->best[side] = at.page_id;
+        bk->best_number[side] = number;
+    }
+}
+
+/* A level died. */
+PN_HOT void ladder_unmark(struct ladder *l, struct pn_book *bk, uint32_t side, struct level_at at)
+{
+    at.page->occupied &= ~(1ull << at.bit);
+    if (PN_UNLIKELY(!at.page->occupied)) {
+        l->pool->empty_pages++;
+        if (at.page_id == bk->best[side])
+            ladder_settle_best(l, bk, side);
+    }
+}
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * top.h - the best bid and offer of a book: kept with every change of a level, published under
+ * its sequence lock.
+ */
+#ifndef PN_BOOK_TOP_H
+#define PN_BOOK_TOP_H
+
+#include "book/book.h"
+#include "shm/seqlock.h"
+
+PN_HOT void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev)
+{
+    const struct pn_top *t = &bk->top;
+    if (PN_LIKELY(!b->bbo))
+        return;
+    b->bbo[b->bbo_count++] = (struct pn_bbo){
+        .ts_ns = ev->ts_ns,
+        .rx_ns = ev->rx_ns,
+        .seq = ev->seq,
+        .instrument = ev->instrument,
+        .state = t->state,
+        .bid_px = t->bid_px,
+        .ask_px = t->ask_px,
+        .bid_orders = t->bid_orders,
+        .ask_orders = t->ask_orders,
+        .bid_size = t->bid_size,
+        .ask_size = t->ask_size,
+    };
+}
+
+/* After a change of the top: counts it, notes a crossed book, closes the record. */
+PN_HOT void top_publish(struct books *b, struct pn_book *bk, const struct pn_event *ev)
+{
+    struct pn_top *t = &bk->top;
+    t->ts_ns = ev->ts_ns;
+    t->changes++;
+    seqlock_end(&t->seq);
+    b->counters->top_changes++;
+    if (PN_UNLIKELY(t->bid_px >= t->ask_px && t->bid_size && t->ask_size &&
+                    t->trading == PN_TRADING_OPEN))
+        b->counters->drops[PN_R_BOOK_CROSSED]++;
+    top_record(b, bk, ev);
+}
+
+/* Writes one side of an open record. */
+PN_HOT void top_write(struct pn_top *t, uint32_t side, int32_t px, uint64_t size, uint32_t orders)
+{
+    if (side == PN_BID) {
+        t->bid_px = px;
+        t->bid_size = size;
+        t->bid_orders = orders;
+    } else {
+        t->ask_px = px;
+        t->ask_size = size;
+        t->ask_orders = orders;
+    }
+}
+
+/* Best level of a side as the pages have it. */
+PN_HOT uint64_t top_scan(const struct books *b, const struct pn_book *bk, uint32_t side,
+                         int32_t *px)
+{
+    const struct pn_page *page = &b->ladder.page[bk->best[side]];
+    *px = 0;
+    if (!bk->best[side] || !page->occupied)
+        return 0;
+    uint32_t bit = ladder_best_bit(page->occupied, side);
+    *px = ladder_px(bk, page, bit);
+    return page->level[bit];
+}
+
+/* An order book's level at px now holds `word`; does the top notice? */
+PN_HOT void top_level_changed(struct books *b, struct pn_book *bk, const struct pn_event *ev,
+                              uint32_t side, int32_t px, uint64_t word)
+{
+    struct pn_top *t = &bk->top;
+    uint64_t best_size = side == PN_BID ? t->bid_size : t->ask_size;
+    int32_t best = side == PN_BID ? t->bid_px : t->ask_px;
+    if (best_size && (side == PN_BID ? px < best : px > best))
+        return;
+    if (!word)
+        word = top_scan(b, bk, side, &px);
+    seqlock_begin(&t->seq);
+    top_write(t, side, px, LEVEL_SIZE(word), LEVEL_ORDERS(word));
+    top_publish(b, bk, ev);
+}
+
+/* Level books: both sides, once the update is complete, and only if something differs. */
+static inline void top_levels_changed(struct books *b, struct pn_book *bk,
+                                      const struct pn_event *ev)
+{
+    struct pn_top *t = &bk->top;
+    int complete = ev->flags & PN_EVF_COMPLETE;
+    int32_t bid_px = 0, ask_px = 0;
+    t->transition = !complete;
+    if (!complete)
+        return;
+    uint64_t bid = top_scan(b, bk, PN_BID, &bid_px);
+    uint64_t ask = top_scan(b, bk, PN_ASK, &ask_px);
+    if (bid == t->bid_size && ask == t->ask_size && bid_px == t->bid_px && ask_px == t->ask_px)
+        return;
+    seqlock_begin(&t->seq);
+    top_write(t, PN_BID, bid_px, bid, 0);
+    top_write(t, PN_ASK, ask_px, ask, 0);
+    top_publish(b, bk, ev);
+}
+
+static inline void top_set_stale(struct pn_book *bk, uint8_t why)
+{
+    if ((bk->top.stale_why & why) == why)
+        return;
+    seqlock_begin(&bk->top.seq);
+    bk->top.stale_why |= why;
+    bk->top.state = PN_BOOK_STALE;
+    seqlock_end(&bk->top.seq);
+}
+
+static inline void top_set_trading(struct pn_book *bk, uint8_t trading)
+{
+    if (bk->top.trading == trading)
+        return;
+    seqlock_begin(&bk->top.seq);
+    bk->top.trading = trading;
+    seqlock_end(&bk->top.seq);
+}
+
+/* A whole quote has come: what was lost before does not matter to this book any more. */
+static inline void top_heal(struct pn_book *bk, uint32_t gap_epoch)
+{
+    bk->gap_epoch = gap_epoch;
+    if (!bk->top.stale_why)
+        return;
+    seqlock_begin(&bk->top.seq);
+    bk->top.stale_why = 0;
+    bk->top.state = PN_BOOK_VALID;
+    seqlock_end(&bk->top.seq);
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* abi_check.c - pins every shared layout, so that a change of one is a choice and not an accident. */
+#include <assert.h>
+#include <stddef.h>
+
+#include "shm/abi.h"
+
+#define SIZE_IS(type, bytes) static_assert(sizeof(struct type) == (bytes), #type " changed size")
+#define AT(type, field, offset) \
+    static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")
+
+SIZE_IS(pn_event, 64);
+AT(pn_event, instrument, 4);
+AT(pn_event, ts_ns, 8);
+AT(pn_event, ref, 32);
+AT(pn_event, px, 56);
+
+SIZE_IS(pn_top, 64);
+AT(pn_top, bid_px, 8);
+AT(pn_top, bid_size, 24);
+AT(pn_top, changes, 48);
+
+SIZE_IS(pn_page, 576);
+AT(pn_page, level, 64);
+static_assert(sizeof((struct pn_page *)0)->level / 8 == PN_PAGE_LEVELS, "levels of a page");
+
+SIZE_IS(pn_book, 384);
+AT(pn_book, seq, 64);
+AT(pn_book, by_order, 97);
+AT(pn_book, volume, 112);
+AT(pn_book, dir, 128);
+
+SIZE_IS(pn_order, 32);
+SIZE_IS(pn_trade, 32);
+SIZE_IS(pn_instrument, 64);
+AT(pn_instrument, channel, 24);
+SIZE_IS(pn_line_stats, 32);
+SIZE_IS(pn_channel, 2352);
+AT(pn_channel, epoch, 48);
+AT(pn_channel, by_type, 304);
+SIZE_IS(pn_stage_stats, 16);
+SIZE_IS(pn_counters, 1024);
+SIZE_IS(pn_pool, 64);
+SIZE_IS(pn_section, 24);
+SIZE_IS(pn_region_header, 328);
+SIZE_IS(pn_config, 64);
+SIZE_IS(pn_channel_config, 72);
+SIZE_IS(pn_level, 24);
+SIZE_IS(pn_bbo, 64);
+SIZE_IS(pn_run, 72);

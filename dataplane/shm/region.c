@@ -1,0 +1,210 @@
+/* region.c - see region.h. */
+#include "shm/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "abi_hash.h"
+#include "base/bits.h"
+
+enum { HUGE_PAGE = 2 << 20, HUGETLBFS_MAGIC_NUMBER = 0x958458f6 };
+
+/* Bytes of one record and how many there are, section by section. */
+static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
+{
+    const struct {
+        uint64_t stride, count;
+    } want[PN_SECTIONS] = {
+        [PN_SEC_COUNTERS] = {sizeof(struct pn_counters), 1},
+        [PN_SEC_CHANNELS] = {sizeof(struct pn_channel), PN_CHANNELS_MAX},
+        [PN_SEC_INSTRUMENTS] = {sizeof(struct pn_instrument), cfg->max_instruments},
+        [PN_SEC_BOOKS] = {sizeof(struct pn_book), cfg->max_instruments},
+        [PN_SEC_PAGES] = {sizeof(struct pn_page), cfg->max_pages + 1},
+        [PN_SEC_PAGE_INDEX] = {sizeof(uint32_t), round_pow2(cfg->max_pages * 2 + 2)},
+        [PN_SEC_NURSERY] = {sizeof(struct pn_order), round_pow2(cfg->max_orders)},
+        [PN_SEC_TENURED] = {sizeof(struct pn_order), round_pow2(cfg->max_orders * 2)},
+        [PN_SEC_TRADES] = {sizeof(struct pn_trade), round_pow2(cfg->max_trades)},
+        [PN_SEC_SYMBOLS] = {sizeof(uint32_t), round_pow2(cfg->max_instruments * 2)},
+        [PN_SEC_POOL] = {sizeof(struct pn_pool), 1},
+    };
+    uint64_t at = 4096;
+    for (int i = 0; i < PN_SECTIONS; i++) {
+        s[i] = (struct pn_section){.offset = at, .count = want[i].count, .stride = want[i].stride};
+        at += want[i].stride * want[i].count;
+        at = (at + 4095) & ~4095ull;
+    }
+}
+
+static uint64_t layout_bytes(const struct pn_section *s)
+{
+    const struct pn_section *last = &s[PN_SECTIONS - 1];
+    return (last->offset + last->stride * last->count + HUGE_PAGE - 1) & ~(uint64_t)(HUGE_PAGE - 1);
+}
+
+static int is_hugetlbfs(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && (unsigned long)fs.f_type == HUGETLBFS_MAGIC_NUMBER;
+}
+
+static void *map_anonymous(uint64_t bytes, uint32_t huge, int *got_huge)
+{
+    *got_huge = 0;
+    if (huge) {
+        void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+        if (p != MAP_FAILED) {
+            *got_huge = 1;
+            return p;
+        }
+        if (huge == 2)
+            return MAP_FAILED;
+    }
+    return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
+}
+
+static int map_file(struct region *r, const char *path, uint64_t bytes, uint32_t huge, void **base,
+                    int *got_huge, struct error *e)
+{
+    if (strlen(path) >= sizeof r->path)
+        return error_set(e, -ENAMETOOLONG, "region path is longer than %zu bytes", sizeof r->path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        int err = errno;
+        return error_set(e, -err, "cannot create region %s: %s%s", path, strerror(err),
+                         err == EEXIST ? "; another engine may be using it, else remove it" : "");
+    }
+    int rc = 0;
+    *got_huge = is_hugetlbfs(fd);
+    if (huge == 2 && !*got_huge)
+        rc = error_set(e, -ENOTSUP, "hugepages required, but %s is not on a hugetlbfs mount", path);
+    else if (ftruncate(fd, (off_t)bytes) != 0)
+        rc = error_set(e, -errno, "cannot size region %s: %s", path, strerror(errno));
+    /* Real blocks now: a full disk must fail here, not as a fault in the middle of the day. */
+    else if (!*got_huge && (rc = -posix_fallocate(fd, 0, (off_t)bytes)) != 0)
+        error_set(e, rc, "cannot reserve %llu MiB for region %s: %s",
+                  (unsigned long long)(bytes >> 20), path, strerror(-rc));
+    if (rc == 0) {
+        *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (*base == MAP_FAILED)
+            rc = error_set(e, -errno, "cannot map %llu MiB of region %s: %s",
+                           (unsigned long long)(bytes >> 20), path, strerror(errno));
+    }
+    close(fd);
+    if (rc != 0)
+        unlink(path);
+    return rc;
+}
+
+int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e)
+{
+    struct pn_section sections[PN_SECTIONS];
+    layout_sections(sections, cfg);
+    uint64_t bytes = layout_bytes(sections);
+    void *base = MAP_FAILED;
+    int got_huge = 0;
+
+    memset(r, 0, sizeof *r);
+    if (path) {
+        int rc = map_file(r, path, bytes, cfg->hugepages, &base, &got_huge, e);
+        if (rc != 0)
+            return rc;
+        memcpy(r->path, path, strlen(path) + 1);
+    } else {
+        base = map_anonymous(bytes, cfg->hugepages, &got_huge);
+        if (base == MAP_FAILED)
+            return error_set(e, -ENOMEM, "cannot reserve %llu MiB%s",
+                             (unsigned long long)(bytes >> 20),
+                             cfg->hugepages == 2 ? " of hugepages; raise vm.nr_hugepages" : "");
+        /* Second best to hugetlbfs: ask for transparent ones. */
+        if (!got_huge && cfg->hugepages)
+            (void)madvise(base, bytes, MADV_HUGEPAGE);
+    }
+    r->base = base;
+    r->bytes = bytes;
+
+    struct pn_region_header *h = region_header(r);
+    memcpy(h->section, sections, sizeof sections);
+    h->abi_hash = PN_ABI_HASH;
+    h->abi_version = PN_ABI_VERSION;
+    h->pid = (uint32_t)getpid();
+    h->bytes = bytes;
+    h->hugepages = (uint32_t)got_huge;
+    /* Readers check the magic first: it appears last. */
+    __atomic_store_n(&h->magic, PN_REGION_MAGIC, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static int check_header(const struct pn_region_header *h, uint64_t bytes, const char *path,
+                        struct error *e)
+{
+    if (__atomic_load_n(&h->magic, __ATOMIC_ACQUIRE) != PN_REGION_MAGIC)
+        return error_set(e, -EINVAL, "%s is not a PinnacleMM region", path);
+    if (h->abi_version != PN_ABI_VERSION || h->abi_hash != PN_ABI_HASH)
+        return error_set(e, -EPROTO,
+                         "%s was written by another build (ABI %016llx, this one %016llx); restart "
+                         "both sides with one build",
+                         path, (unsigned long long)h->abi_hash, (unsigned long long)PN_ABI_HASH);
+    static const uint32_t strides[PN_SECTIONS] = {
+        [PN_SEC_COUNTERS] = sizeof(struct pn_counters),
+        [PN_SEC_CHANNELS] = sizeof(struct pn_channel),
+        [PN_SEC_INSTRUMENTS] = sizeof(struct pn_instrument),
+        [PN_SEC_BOOKS] = sizeof(struct pn_book),
+        [PN_SEC_PAGES] = sizeof(struct pn_page),
+        [PN_SEC_PAGE_INDEX] = sizeof(uint32_t),
+        [PN_SEC_NURSERY] = sizeof(struct pn_order),
+        [PN_SEC_TENURED] = sizeof(struct pn_order),
+        [PN_SEC_TRADES] = sizeof(struct pn_trade),
+        [PN_SEC_SYMBOLS] = sizeof(uint32_t),
+        [PN_SEC_POOL] = sizeof(struct pn_pool),
+    };
+    for (int i = 0; i < PN_SECTIONS; i++) {
+        const struct pn_section *s = &h->section[i];
+        if (s->stride != strides[i] || s->offset > bytes ||
+            s->count > (bytes - s->offset) / s->stride)
+            return error_set(e, -EINVAL, "%s: section %d does not fit the file", path, i);
+    }
+    return 0;
+}
+
+int region_attach(struct region *r, const char *path, struct error *e)
+{
+    memset(r, 0, sizeof *r);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, -errno, "cannot open region %s: %s", path, strerror(errno));
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_size < (off_t)sizeof(struct pn_region_header)) {
+        close(fd);
+        return error_set(e, -EINVAL, "%s is not a PinnacleMM region", path);
+    }
+    void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    int err = errno;
+    close(fd);
+    if (base == MAP_FAILED)
+        return error_set(e, -err, "cannot map region %s: %s", path, strerror(err));
+    int rc = check_header(base, (uint64_t)st.st_size, path, e);
+    if (rc != 0) {
+        munmap(base, (size_t)st.st_size);
+        return rc;
+    }
+    r->base = base;
+    r->bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+void region_close(struct region *r)
+{
+    if (r->base)
+        munmap(r->base, r->bytes);
+    if (r->path[0])
+        unlink(r->path);
+    memset(r, 0, sizeof *r);
+}
