@@ -194,16 +194,9 @@ static void apply_level(struct books *b, struct pn_book *bk, struct pn_event *ev
 /* QUOTE: the whole side is this one price. */
 static void apply_quote(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    if (bk->best[ev->side]) {
-        struct pn_page *p = &b->ladder.page[bk->best[ev->side]];
-        while (p->occupied) {
-            uint32_t bit = ladder_best_bit(p->occupied, ev->side);
-            p->level[bit] = 0;
-            p->occupied &= p->occupied - 1 ? ~(1ull << bit) : 0;
-        }
-        b->ladder.pool->empty_pages++;
+    int32_t px;
+    if (bk->best[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
         ladder_clear(&b->ladder, bk, ev->side);
-    }
     if (ev->size)
         apply_level(b, bk, ev);
     else
@@ -226,7 +219,7 @@ static __attribute__((noinline)) void apply_other(struct books *b, struct pn_boo
         trade_break(b, ev);
         break;
     case PN_EV_STATUS:
-        top_set_trading(bk, (uint8_t)ev->aux);
+        top_set_trading(bk, ev->aux);
         break;
     case PN_EV_GAP:
         session_gap(b, ev);
@@ -286,6 +279,12 @@ PN_HOT void apply_one(struct books *b, struct pn_event *ev)
         return;
     }
     bk->events++;
+    if (PN_UNLIKELY(!bk->top.state))
+        top_set_valid(bk);
+    if (PN_UNLIKELY(ev->flags & PN_EVF_REJECTED)) {
+        top_set_stale(bk, PN_STALE_INCONSISTENT);
+        return;
+    }
     seqlock_begin(&bk->seq);
     if (ev->kind == PN_EV_ADD)
         order_add(b, bk, ev, ev->ref, ev->side, ev->aux);

@@ -28,8 +28,6 @@ struct books {
 };
 
 void books_attach(struct books *b, const struct region *r, const struct pn_config *cfg);
-/* A book comes to life for an instrument. */
-void book_init(struct books *b, uint32_t instrument, uint32_t channel, int by_order);
 /*
  * Applies events 0..n-1, filling in what only the book knows (see PN_EV_EXECUTE), and returns how
  * many were applied: fewer than n only when the recording buffer is full.

@@ -37,13 +37,6 @@ void books_attach(struct books *b, const struct region *r, const struct pn_confi
     };
 }
 
-void book_init(struct books *b, uint32_t instrument, uint32_t channel, int by_order)
-{
-    struct pn_book *bk = &b->book[instrument];
-    bk->channel = (uint16_t)channel;
-    bk->by_order = (uint8_t)by_order;
-}
-
 /* a was there before b, with stamps that wrap. */
 static int is_earlier(uint32_t a, uint32_t b)
 {

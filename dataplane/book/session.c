@@ -43,6 +43,7 @@ static void clear_book(struct books *b, struct pn_book *bk)
     bk->top.seq = seq;
     bk->top.changes = changes;
     bk->gap_epoch = 0;
+    bk->halts = 0;
     seqlock_end(&bk->top.seq);
     seqlock_end(&bk->seq);
 }

@@ -115,8 +115,22 @@ static inline void top_set_stale(struct pn_book *bk, uint8_t why)
     seqlock_end(&bk->top.seq);
 }
 
-static inline void top_set_trading(struct pn_book *bk, uint8_t trading)
+/* The first event of a book. */
+static inline void top_set_valid(struct pn_book *bk)
 {
+    seqlock_begin(&bk->top.seq);
+    bk->top.state = PN_BOOK_VALID;
+    seqlock_end(&bk->top.seq);
+}
+
+/* Two things stop trading, each lifted on its own: the listing market, and the venue itself. */
+static inline void top_set_trading(struct pn_book *bk, uint32_t aux)
+{
+    if (aux & PN_TRADING_VENUE)
+        bk->halts = (uint8_t)((bk->halts & 0x7f) | ((aux & 0xff) == PN_TRADING_HALTED ? 0x80 : 0));
+    else
+        bk->halts = (uint8_t)((bk->halts & 0x80) | (aux & 0x7f));
+    uint8_t trading = bk->halts & 0x80 ? PN_TRADING_HALTED : bk->halts;
     if (bk->top.trading == trading)
         return;
     seqlock_begin(&bk->top.seq);

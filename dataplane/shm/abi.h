@@ -72,7 +72,7 @@ enum pn_event_kind {
 enum pn_event_flags {
     PN_EVF_COMPLETE = 1,     /* LEVEL, QUOTE: the book is consistent after this event */
     PN_EVF_NONPRINTABLE = 2, /* EXECUTE_AT: leave out of trades and volume */
-    PN_EVF_REJECTED = 4      /* set by the book: the event did not apply (unknown reference, ...) */
+    PN_EVF_REJECTED = 4      /* the event did not apply: bad field, unknown reference, full table */
 };
 
 enum pn_side { PN_BID = 0, PN_ASK = 1 };
@@ -83,7 +83,8 @@ enum pn_trading {
     PN_TRADING_OPEN = 1,
     PN_TRADING_HALTED = 2,
     PN_TRADING_PAUSED = 3,
-    PN_TRADING_QUOTE_ONLY = 4
+    PN_TRADING_QUOTE_ONLY = 4,
+    PN_TRADING_VENUE = 256 /* in an event's aux: said by the venue of itself alone */
 };
 
 /* Whether a book can be trusted. */
@@ -171,7 +172,7 @@ struct pn_book {
     uint64_t step_mul;   /* px / step == 2 * px * step_mul >> 64 */
     uint32_t best[2];    /* best page of each side, 0 = none */
     uint32_t best_number[2]; /* its number */
-    uint8_t reserved0;
+    uint8_t halts;       /* trading state by the listing market; 128: halted by the venue */
     uint8_t by_order;    /* 1: orders are known one by one */
     uint16_t channel;
     uint32_t gap_epoch;  /* channel's gap_epoch when this book was last known to be whole */

@@ -1,0 +1,352 @@
+/* sequence.c - see sequence.h. */
+#include "feed/sequence.h"
+
+#include <string.h>
+
+enum { ARENA_PER_PACKET = 2048, ARENA_MIN = 256 * 1024 };
+
+static uint32_t arena_size(uint32_t held_max)
+{
+    uint32_t bytes = held_max * ARENA_PER_PACKET;
+    return bytes < ARENA_MIN ? ARENA_MIN : bytes;
+}
+
+uint64_t sequence_bytes(uint32_t held_max)
+{
+    return held_max * sizeof(struct held) + arena_size(held_max);
+}
+
+void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
+                   void *memory, uint32_t held_max, uint64_t reorder_ns)
+{
+    *s = (struct sequencer){
+        .ch = ch,
+        .drops = drops,
+        .channel = channel,
+        .reorder_ns = reorder_ns,
+        .held = memory,
+        .held_max = held_max,
+        .arena = (uint8_t *)memory + held_max * sizeof(struct held),
+        .arena_bytes = arena_size(held_max),
+    };
+}
+
+static void emit(struct sequencer *s, struct run_list *out, struct run run)
+{
+    run.channel = s->channel;
+    out->run[out->count++] = run;
+}
+
+static void publish_epoch(struct sequencer *s, uint8_t waiting)
+{
+    if (s->waiting == waiting)
+        return;
+    s->waiting = waiting;
+    __atomic_store_n(&s->ch->epoch, s->ch->epoch + 1, __ATOMIC_RELEASE);
+}
+
+static void advance(struct sequencer *s, uint64_t next)
+{
+    s->ch->next_seq = next;
+    if (s->target < next)
+        s->target = next;
+}
+
+static void emit_data(struct sequencer *s, struct run_list *out, const uint8_t *blocks,
+                      uint32_t bytes, uint64_t seq, uint32_t count, uint64_t rx_ns)
+{
+    uint64_t next = s->ch->next_seq;
+    uint32_t skip = (uint32_t)(next - seq);
+    emit(s, out, (struct run){.kind = RUN_DATA, .blocks = blocks, .bytes = bytes, .skip = skip,
+                              .seq = next, .count = count - skip, .rx_ns = rx_ns});
+    advance(s, seq + count);
+}
+
+/* Delivers held packets that have become next; drops those that have become old. */
+static void drain(struct sequencer *s, struct run_list *out)
+{
+    uint32_t done = 0;
+    while (done < s->held_count && s->held[done].seq <= s->ch->next_seq) {
+        const struct held *h = &s->held[done++];
+        if (h->seq + h->count > s->ch->next_seq)
+            emit_data(s, out, s->arena + h->offset, h->bytes, h->seq, h->count, h->rx_ns);
+        else
+            s->drops[PN_R_SEQ_DUPLICATE]++;
+    }
+    s->held_count -= done;
+    memmove(s->held, s->held + done, s->held_count * sizeof *s->held);
+}
+
+/* After anything was delivered or missed: what is still missing, and since when? */
+static void settle(struct sequencer *s, uint64_t now_ns, int progressed, struct run_list *out)
+{
+    uint8_t missing = s->held_count || s->target > s->ch->next_seq;
+    if (missing && (progressed || !s->missing))
+        s->waiting_ns = now_ns;
+    if (!missing && s->missing && progressed)
+        s->ch->recovered++;
+    s->missing = missing;
+    publish_epoch(s, (uint8_t)(missing || s->far_packets));
+    if (s->end_pending && !missing && !s->ch->ended) {
+        s->ch->ended = 1;
+        s->end_pending = 0;
+        emit(s, out, (struct run){.kind = RUN_END, .seq = s->ch->next_seq, .rx_ns = now_ns});
+    }
+}
+
+/* The first missing stretch is lost for good. */
+static void give_up(struct sequencer *s, uint64_t now_ns, struct run_list *out)
+{
+    uint64_t next = s->ch->next_seq;
+    uint64_t to = s->held_count ? s->held[0].seq : s->target;
+    if (to > next) {
+        emit(s, out, (struct run){.kind = RUN_GAP, .seq = next, .count = to - next,
+                                  .rx_ns = now_ns});
+        s->ch->gaps++;
+        s->ch->lost += to - next;
+        advance(s, to);
+    }
+    drain(s, out);
+    s->waiting_ns = now_ns;
+    settle(s, now_ns, 0, out);
+}
+
+void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out)
+{
+    if (PN_LIKELY(!s->missing || now_ns < s->waiting_ns ||
+                  now_ns - s->waiting_ns <= s->reorder_ns))
+        return;
+    give_up(s, now_ns, out);
+}
+
+void sequence_flush(struct sequencer *s, struct run_list *out)
+{
+    while (s->held_count || s->target > s->ch->next_seq)
+        give_up(s, s->waiting_ns, out);
+    s->far_packets = 0;
+    publish_epoch(s, 0);
+}
+
+static void hold(struct sequencer *s, const struct packet *p, struct run_list *out)
+{
+    uint32_t i = s->held_count;
+    while (i && s->held[i - 1].seq > p->seq)
+        i--;
+    if (i && s->held[i - 1].seq == p->seq && s->held[i - 1].count >= p->count) {
+        s->drops[PN_R_SEQ_DUPLICATE]++;
+        s->ch->line[p->line].duplicates += p->count;
+        s->ch->duplicates += p->count;
+        return;
+    }
+    if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used) {
+        /* No room: the oldest hole is given up, and then this one may fit or be next itself. */
+        give_up(s, p->rx_ns, out);
+        if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used ||
+            p->seq <= s->ch->next_seq) {
+            if (p->seq <= s->ch->next_seq && p->seq + p->count > s->ch->next_seq)
+                emit_data(s, out, p->blocks, p->bytes, p->seq, p->count, p->rx_ns);
+            else
+                s->drops[PN_R_SEQ_HELD_FULL]++;
+            drain(s, out);
+            return;
+        }
+        i = s->held_count;
+        while (i && s->held[i - 1].seq > p->seq)
+            i--;
+    }
+    memmove(&s->held[i + 1], &s->held[i], (s->held_count - i) * sizeof *s->held);
+    s->held[i] = (struct held){.seq = p->seq, .rx_ns = p->rx_ns, .count = p->count,
+                               .bytes = p->bytes, .offset = s->arena_used};
+    memcpy(s->arena + s->arena_used, p->blocks, p->bytes);
+    s->arena_used += p->bytes;
+    s->held_count++;
+    s->ch->reorders++;
+}
+
+static void name_session(struct pn_channel *ch, const uint64_t session[2])
+{
+    char text[PN_SESSION_LEN] = {0};
+    if (ch->framing == PN_FRAMING_MOLDUDP64) {
+        memcpy(text, session, 10);
+        for (int i = 0; i < 10; i++)
+            text[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+    } else if (ch->framing == PN_FRAMING_IEXTP) {
+        uint64_t v = session[0];
+        int n = 0;
+        char digits[PN_SESSION_LEN];
+        do
+            digits[n++] = (char)('0' + v % 10);
+        while (v /= 10);
+        for (int i = 0; i < n; i++)
+            text[i] = digits[n - 1 - i];
+    }
+    memcpy(ch->session, text, sizeof text);
+}
+
+/* Begins a session at p; the first one of a channel empties nothing but does set the state. */
+static void begin_session(struct sequencer *s, const struct packet *p, struct run_list *out)
+{
+    struct pn_channel *ch = s->ch;
+    int late = p->midstream || (!p->unsequenced && p->seq > 1);
+    s->has_old = s->started;
+    s->old_session[0] = s->session[0];
+    s->old_session[1] = s->session[1];
+    s->session[0] = p->session[0];
+    s->session[1] = p->session[1];
+    s->new_packets = 0;
+    s->far_packets = 0;
+    s->held_count = 0;
+    s->target = 0;
+    s->end_pending = 0;
+    s->missing = 0;
+    s->begin_ns = s->newest_ns = p->sender_ns;
+    ch->ended = 0;
+    ch->unsequenced = p->unsequenced == 1;
+    publish_epoch(s, 0);
+    uint64_t first = p->unsequenced || !p->seq ? 1 : p->seq;
+    ch->first_seq = first;
+    advance(s, first);
+    name_session(ch, p->session);
+    emit(s, out, (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late,
+                              .rx_ns = p->rx_ns});
+    s->started = 1;
+}
+
+static int same_session(const uint64_t a[2], const uint64_t b[2])
+{
+    return a[0] == b[0] && a[1] == b[1];
+}
+
+/* A packet of a session that is not the current one: 1 if it is current from now on. */
+static int accept_session(struct sequencer *s, const struct packet *p, struct run_list *out)
+{
+    if (s->has_old && same_session(p->session, s->old_session)) {
+        s->drops[PN_R_SEQ_OLD_SESSION]++;
+        return 0;
+    }
+    if (!same_session(p->session, s->new_session) || !s->new_packets) {
+        s->new_session[0] = p->session[0];
+        s->new_session[1] = p->session[1];
+        s->new_packets = 0;
+    }
+    s->new_packets++;
+    if (p->seq > 1 && !s->ch->ended && s->new_packets < SEQUENCE_SESSION_PACKETS) {
+        s->drops[PN_R_SEQ_WRONG_SESSION]++;
+        return 0;
+    }
+    /* What the old session still waits for will not come. */
+    sequence_flush(s, out);
+    s->ch->session_changes++;
+    begin_session(s, p, out);
+    return 1;
+}
+
+/* The stream has begun anew under the same name: behind, and yet sent later than all before. */
+static int is_restart(const struct sequencer *s, const struct packet *p)
+{
+    return p->sender_ns && p->seq < s->ch->next_seq &&
+           p->sender_ns > s->newest_ns + SEQUENCE_RESTART_NS;
+}
+
+/* Too far ahead to be believed of one packet alone; 1 if it is to be dropped. */
+static int is_implausible(struct sequencer *s, const struct packet *p)
+{
+    if (PN_LIKELY(p->seq <= s->ch->next_seq + SEQUENCE_FAR))
+        return 0;
+    if (s->far_packets && p->seq >= s->far_seq && p->seq - s->far_seq <= SEQUENCE_FAR)
+        s->far_packets++;
+    else
+        s->far_packets = 1;
+    s->far_seq = p->seq;
+    publish_epoch(s, 1);
+    if (s->far_packets < SEQUENCE_FAR_PACKETS) {
+        s->drops[PN_R_SEQ_IMPLAUSIBLE]++;
+        return 1;
+    }
+    s->far_packets = 0;
+    return 0;
+}
+
+static void push_data(struct sequencer *s, const struct packet *p, struct run_list *out)
+{
+    struct pn_channel *ch = s->ch;
+    struct pn_line_stats *line = &ch->line[p->line];
+    uint64_t next = ch->next_seq, end = p->seq + p->count;
+    if (PN_UNLIKELY(ch->ended && end > next)) {
+        s->drops[PN_R_SEQ_AFTER_END]++;
+        return;
+    }
+    if (PN_LIKELY(p->seq <= next)) {
+        uint64_t had = end <= next ? p->count : next - p->seq;
+        line->messages += p->count - had;
+        line->duplicates += had;
+        ch->duplicates += had;
+        if (end <= next) {
+            s->drops[PN_R_SEQ_DUPLICATE]++;
+            return;
+        }
+        emit_data(s, out, p->blocks, p->bytes, p->seq, p->count, p->rx_ns);
+        if (PN_UNLIKELY(s->waiting)) {
+            s->far_packets = 0;
+            drain(s, out);
+            settle(s, p->rx_ns, 1, out);
+        }
+        return;
+    }
+    if (is_implausible(s, p))
+        return;
+    line->messages += p->count;
+    hold(s, p, out);
+    settle(s, p->rx_ns, 0, out);
+}
+
+void sequence_push(struct sequencer *s, const struct packet *p, struct run_list *out)
+{
+    struct pn_channel *ch = s->ch;
+    ch->datagrams++;
+    ch->line[p->line].datagrams++;
+    if (PN_UNLIKELY(!s->started))
+        begin_session(s, p, out);
+    else if (PN_UNLIKELY(!same_session(p->session, s->session))) {
+        if (!accept_session(s, p, out))
+            return;
+    } else if (PN_UNLIKELY(s->new_packets))
+        s->new_packets = 0;
+
+    if (p->unsequenced) {
+        struct packet q = *p;
+        q.seq = ch->next_seq;
+        push_data(s, &q, out);
+        return;
+    }
+    if (PN_UNLIKELY(p->seq > UINT64_MAX - p->count)) {
+        s->drops[PN_R_SEQ_OVERFLOW]++;
+        return;
+    }
+    if (p->sender_ns) {
+        if (PN_UNLIKELY(p->sender_ns + SEQUENCE_RESTART_NS < s->begin_ns)) {
+            s->drops[PN_R_SEQ_OLD_SESSION]++;
+            return;
+        }
+        if (PN_UNLIKELY(is_restart(s, p))) {
+            sequence_flush(s, out);
+            ch->restarts++;
+            begin_session(s, p, out);
+        }
+        if (p->sender_ns > s->newest_ns)
+            s->newest_ns = p->sender_ns;
+    }
+    if (PN_LIKELY(p->kind == PACKET_DATA)) {
+        push_data(s, p, out);
+    } else {
+        ch->heartbeats++;
+        if (p->seq > ch->next_seq && is_implausible(s, p))
+            return;
+        if (p->seq > s->target)
+            s->target = p->seq;
+        if (p->kind == PACKET_END && p->seq >= ch->next_seq && !ch->ended)
+            s->end_pending = 1;
+        settle(s, p->rx_ns, 0, out);
+    }
+    sequence_tick(s, p->rx_ns, out);
+}
