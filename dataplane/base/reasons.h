@@ -15,7 +15,7 @@
     REASON(IO_RECORD_BAD, "io_record_bad", "capture record with impossible lengths") \
     REASON(IO_BLOCK_BAD, "io_block_bad", "pcapng block with impossible lengths") \
     REASON(IO_FRAME_HUGE, "io_frame_huge", "frame longer than the port can hold") \
-    REASON(IO_STREAM_BAD, "io_stream_bad", "compressed stream is damaged") \
+    REASON(IO_STREAM_BAD, "io_stream_bad", "compressed stream is damaged, or the file cannot be read on") \
     REASON(IO_LINK_TYPE, "io_link_type", "link type that is not decoded") \
     REASON(IO_INTERFACE, "io_interface", "record of an undeclared pcapng interface") \
     REASON(IO_SNAPPED, "io_snapped", "frame cut by the capture's snap length (note)") \
