@@ -60,8 +60,7 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
 /* Trades and volume of one instrument. */
 int pn_view_traded(const struct pn_view *view, uint32_t instrument, uint64_t *trades,
                    uint64_t *volume);
-int pn_view_instrument(const struct pn_view *view, uint32_t instrument,
-                       struct pn_instrument *out);
+int pn_view_instrument(const struct pn_view *view, uint32_t instrument, struct pn_instrument *out);
 int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_channel *out);
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out);
 /* Index of the instrument of that name, from `from` on; -ENOENT. */

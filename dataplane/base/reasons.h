@@ -15,7 +15,8 @@
     REASON(IO_RECORD_BAD, "io_record_bad", "capture record with impossible lengths") \
     REASON(IO_BLOCK_BAD, "io_block_bad", "pcapng block with impossible lengths") \
     REASON(IO_FRAME_HUGE, "io_frame_huge", "frame longer than the port can hold") \
-    REASON(IO_STREAM_BAD, "io_stream_bad", "compressed stream is damaged, or the file cannot be read on") \
+    REASON(IO_STREAM_BAD, "io_stream_bad", \
+           "compressed stream is damaged, or the file cannot be read on") \
     REASON(IO_LINK_TYPE, "io_link_type", "link type that is not decoded") \
     REASON(IO_INTERFACE, "io_interface", "record of an undeclared pcapng interface") \
     REASON(IO_SNAPPED, "io_snapped", "frame cut by the capture's snap length (note)") \
@@ -34,8 +35,10 @@
     /* framing */ \
     REASON(FRAMING_SHORT, "framing_short", "datagram shorter than its framing header") \
     REASON(FRAMING_BLOCKS, "framing_blocks", "message blocks do not fill the datagram exactly") \
-    REASON(FRAMING_VERSION, "framing_version", "framing version or protocol id that is not this feed's") \
-    REASON(FRAMING_TRUNCATED, "framing_truncated", "datagram cut by the capture; whole messages used") \
+    REASON(FRAMING_VERSION, "framing_version", \
+           "framing version or protocol id that is not this feed's") \
+    REASON(FRAMING_TRUNCATED, "framing_truncated", \
+           "datagram cut by the capture; whole messages used") \
     /* sequencing */ \
     REASON(SEQ_DUPLICATE, "seq_duplicate", "datagram whose messages were all had before") \
     REASON(SEQ_OLD_SESSION, "seq_old_session", "datagram of an earlier session") \
@@ -60,14 +63,15 @@
     REASON(BOOK_ORDERS_FULL, "book_orders_full", "more live orders than the limit") \
     REASON(BOOK_PAGES_FULL, "book_pages_full", "more price pages than the limit") \
     REASON(BOOK_CROSSED, "book_crossed", "best bid at or above best offer while trading (note)") \
-    REASON(BOOK_LEVEL_ABSENT, "book_level_absent", "removal of a price level that is not there (note)") \
+    REASON(BOOK_LEVEL_ABSENT, "book_level_absent", \
+           "removal of a price level that is not there (note)") \
     REASON(TRADE_UNKNOWN, "trade_unknown", "broken trade that is not on record")
 
 enum pn_reason {
 #define REASON(id, label, help) PN_R_##id,
     PN_REASONS(REASON)
 #undef REASON
-    PN_REASON_COUNT
+        PN_REASON_COUNT
 };
 
 /* Label and help of a reason; NULL past the last. */

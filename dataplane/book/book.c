@@ -16,9 +16,8 @@ PN_HOT void count(struct books *b, enum pn_reason reason)
 }
 
 /* The event does not fit the book: evidence of loss, so the book is not to be trusted. */
-static __attribute__((noinline)) void reject(struct books *b, struct pn_book *bk,
-                                             struct pn_event *ev, enum pn_reason reason,
-                                             uint8_t why)
+static __attribute__((noinline)) void
+reject(struct books *b, struct pn_book *bk, struct pn_event *ev, enum pn_reason reason, uint8_t why)
 {
     count(b, reason);
     ev->flags |= PN_EVF_REJECTED;

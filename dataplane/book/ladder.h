@@ -24,7 +24,7 @@ enum { LEVEL_ORDER_BITS = 24, LADDER_FIRST_STEP = 100 };
 
 struct ladder {
     struct pn_page *page;
-    uint32_t *index;     /* page by (owner, number); 0 = empty */
+    uint32_t *index; /* page by (owner, number); 0 = empty */
     uint64_t index_mask;
     struct pn_pool *pool;
     struct pn_counters *counters;
@@ -81,8 +81,8 @@ PN_HOT const uint64_t *ladder_guess(const struct ladder *l, const struct pn_book
 {
     uint32_t steps = ladder_steps(bk, px);
     uint32_t number = steps / PN_PAGE_LEVELS;
-    uint32_t id = number == bk->best_number[side] ? bk->best[side]
-                                                  : bk->dir[number % PN_DIR_WAYS][side].page;
+    uint32_t id =
+        number == bk->best_number[side] ? bk->best[side] : bk->dir[number % PN_DIR_WAYS][side].page;
     *page = &l->page[id];
     return &(*page)->level[steps % PN_PAGE_LEVELS];
 }

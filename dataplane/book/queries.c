@@ -29,8 +29,7 @@ void books_attach(struct books *b, const struct region *r, const struct pn_confi
                 .tenured = region_section(r, PN_SEC_TENURED),
                 .nursery_mask = h->section[PN_SEC_NURSERY].count - 1,
                 .tenured_mask = h->section[PN_SEC_TENURED].count - 1,
-                .tenured_shift =
-                    64 - (uint32_t)__builtin_ctzll(h->section[PN_SEC_TENURED].count),
+                .tenured_shift = 64 - (uint32_t)__builtin_ctzll(h->section[PN_SEC_TENURED].count),
                 .max = (uint32_t)cfg->max_orders,
             },
         .header = region_header(r),

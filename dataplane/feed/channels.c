@@ -117,13 +117,12 @@ static int find_declared(struct channels *c, const struct net_datagram *d, struc
 }
 
 /* A channel already known that this datagram's stream belongs to. */
-static struct channel *find_sibling(struct channels *c, const struct net_datagram *d,
-                                    uint32_t feed, uint32_t framing)
+static struct channel *find_sibling(struct channels *c, const struct net_datagram *d, uint32_t feed,
+                                    uint32_t framing)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         struct channel *ch = &c->channel[i];
-        if (ch->pub->feed != feed || ch->pub->framing != framing ||
-            ch->pub->lines == PN_LINES_MAX)
+        if (ch->pub->feed != feed || ch->pub->framing != framing || ch->pub->lines == PN_LINES_MAX)
             continue;
         if (framing == PN_FRAMING_IEXTP && ch->iex_channel == load_u32_le(d->payload + 4))
             return ch;
@@ -180,9 +179,8 @@ struct flow *channels_decide(struct channels *c, const struct net_datagram *d, u
         struct flow fresh = {.key = key, .used = 1};
         int blocks = d->link == IO_LINK_BLOCKS;
         if (blocks || !find_declared(c, d, &fresh)) {
-            uint32_t why = c->declared && !c->recognise && !blocks
-                               ? PN_R_FLOW_UNKNOWN + 1
-                               : recognise_flow(c, d, &fresh);
+            uint32_t why = c->declared && !c->recognise && !blocks ? PN_R_FLOW_UNKNOWN + 1
+                                                                   : recognise_flow(c, d, &fresh);
             if (why) {
                 c->counters->drops[why - 1]++;
                 return NULL;

@@ -31,7 +31,7 @@ struct flow {
 };
 
 struct channels {
-    struct channel *channel;     /* [PN_CHANNELS_MAX] */
+    struct channel *channel; /* [PN_CHANNELS_MAX] */
     struct pn_channel *pub;
     struct instruments instruments;
     struct pn_counters *counters;

@@ -26,7 +26,7 @@ struct packet {
     uint64_t session[2]; /* opaque, compared as a whole */
     uint64_t sender_ns;  /* when it was sent, 0 = the framing does not say */
     uint64_t rx_ns;
-    uint8_t kind;        /* enum packet_kind */
+    uint8_t kind; /* enum packet_kind */
     uint8_t line;
     uint8_t unsequenced; /* 1: no usable sequence number; 2: numbered by counting, as files are */
     uint8_t midstream;   /* 1: unsequenced, and not from its beginning */

@@ -11,14 +11,14 @@
 #include "feed/decode.h"
 
 struct itch50_type {
-    uint8_t len;        /* 0: unknown type */
-    uint8_t kind;       /* enum pn_event_kind */
-    uint8_t stock_off;  /* 8-byte symbol, 0 = none */
-    uint8_t extra;      /* needs itch50_extra */
+    uint8_t len;       /* 0: unknown type */
+    uint8_t kind;      /* enum pn_event_kind */
+    uint8_t stock_off; /* 8-byte symbol, 0 = none */
+    uint8_t extra;     /* needs itch50_extra */
     uint8_t side_off;
     uint8_t ref_off;
     uint8_t ref2_off;
-    uint8_t size_off;   /* of the field's last eight bytes */
+    uint8_t size_off; /* of the field's last eight bytes */
     uint8_t px_off;
     uint8_t aux_off;
     uint8_t side_mask;

@@ -57,8 +57,14 @@ static void emit_data(struct sequencer *s, struct run_list *out, const uint8_t *
 {
     uint64_t next = s->ch->next_seq;
     uint32_t skip = (uint32_t)(next - seq);
-    emit(s, out, (struct run){.kind = RUN_DATA, .blocks = blocks, .bytes = bytes, .skip = skip,
-                              .seq = next, .count = count - skip, .rx_ns = rx_ns});
+    emit(s, out,
+         (struct run){.kind = RUN_DATA,
+                      .blocks = blocks,
+                      .bytes = bytes,
+                      .skip = skip,
+                      .seq = next,
+                      .count = count - skip,
+                      .rx_ns = rx_ns});
     advance(s, seq + count);
 }
 
@@ -100,8 +106,8 @@ static void give_up(struct sequencer *s, uint64_t now_ns, struct run_list *out)
     uint64_t next = s->ch->next_seq;
     uint64_t to = s->held_count ? s->held[0].seq : s->target;
     if (to > next) {
-        emit(s, out, (struct run){.kind = RUN_GAP, .seq = next, .count = to - next,
-                                  .rx_ns = now_ns});
+        emit(s, out,
+             (struct run){.kind = RUN_GAP, .seq = next, .count = to - next, .rx_ns = now_ns});
         s->ch->gaps++;
         s->ch->lost += to - next;
         advance(s, to);
@@ -113,8 +119,7 @@ static void give_up(struct sequencer *s, uint64_t now_ns, struct run_list *out)
 
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out)
 {
-    if (PN_LIKELY(!s->missing || now_ns < s->waiting_ns ||
-                  now_ns - s->waiting_ns <= s->reorder_ns))
+    if (PN_LIKELY(!s->missing || now_ns < s->waiting_ns || now_ns - s->waiting_ns <= s->reorder_ns))
         return;
     give_up(s, now_ns, out);
 }
@@ -155,8 +160,11 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
             i--;
     }
     memmove(&s->held[i + 1], &s->held[i], (s->held_count - i) * sizeof *s->held);
-    s->held[i] = (struct held){.seq = p->seq, .rx_ns = p->rx_ns, .count = p->count,
-                               .bytes = p->bytes, .offset = s->arena_used};
+    s->held[i] = (struct held){.seq = p->seq,
+                               .rx_ns = p->rx_ns,
+                               .count = p->count,
+                               .bytes = p->bytes,
+                               .offset = s->arena_used};
     memcpy(s->arena + s->arena_used, p->blocks, p->bytes);
     s->arena_used += p->bytes;
     s->held_count++;
@@ -207,8 +215,8 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     ch->first_seq = first;
     advance(s, first);
     name_session(ch, p->session);
-    emit(s, out, (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late,
-                              .rx_ns = p->rx_ns});
+    emit(s, out,
+         (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late, .rx_ns = p->rx_ns});
     s->started = 1;
 }
 
@@ -348,5 +356,4 @@ void sequence_push(struct sequencer *s, const struct packet *p, struct run_list 
             s->end_pending = 1;
         settle(s, p->rx_ns, 0, out);
     }
-    sequence_tick(s, p->rx_ns, out);
 }

@@ -17,11 +17,11 @@ enum run_kind { RUN_DATA, RUN_GAP, RUN_RESET, RUN_END };
 struct run {
     const uint8_t *blocks;
     uint32_t bytes;
-    uint32_t skip;       /* DATA: leading blocks that were had before */
-    uint64_t seq;        /* DATA: of the first block to decode; GAP: of the first lost */
-    uint64_t count;      /* DATA: blocks to decode; GAP: messages lost; RESET: 1 if joined late */
+    uint32_t skip;  /* DATA: leading blocks that were had before */
+    uint64_t seq;   /* DATA: of the first block to decode; GAP: of the first lost */
+    uint64_t count; /* DATA: blocks to decode; GAP: messages lost; RESET: 1 if joined late */
     uint64_t rx_ns;
-    uint8_t kind;        /* enum run_kind */
+    uint8_t kind; /* enum run_kind */
     uint8_t channel;
 };
 
@@ -32,11 +32,11 @@ struct run_list {
 };
 
 enum {
-    SEQUENCE_SESSION_PACKETS = 4,          /* of another session in a row before it is believed */
-    SEQUENCE_FAR_PACKETS = 3,              /* far ahead in a row before they are believed */
-    SEQUENCE_FAR = 1 << 24,                /* messages ahead that are far */
+    SEQUENCE_SESSION_PACKETS = 4,            /* of another session in a row before it is believed */
+    SEQUENCE_FAR_PACKETS = 3,                /* far ahead in a row before they are believed */
+    SEQUENCE_FAR = 1 << 24,                  /* messages ahead that are far */
     SEQUENCE_RESTART_NS = 500 * 1000 * 1000, /* sent so much later than the newest, yet behind */
-    SEQUENCE_RUNS_SPARE = 8,               /* runs one push can add beyond what it releases */
+    SEQUENCE_RUNS_SPARE = 8,                 /* runs one push can add beyond what it releases */
 };
 
 struct held {
@@ -44,7 +44,7 @@ struct held {
     uint64_t rx_ns;
     uint32_t count;
     uint32_t bytes;
-    uint32_t offset;     /* in the arena */
+    uint32_t offset; /* in the arena */
 };
 
 struct sequencer {
@@ -61,13 +61,13 @@ struct sequencer {
     uint64_t session[2];
     uint64_t old_session[2];
     uint64_t new_session[2];
-    uint32_t new_packets;/* of new_session in a row */
+    uint32_t new_packets; /* of new_session in a row */
     uint32_t far_packets;
     uint64_t far_seq;
-    uint64_t newest_ns;  /* latest send time seen in this session */
-    uint64_t begin_ns;   /* send time of its first packet */
+    uint64_t newest_ns; /* latest send time seen in this session */
+    uint64_t begin_ns;  /* send time of its first packet */
     uint64_t reorder_ns;
-    struct held *held;   /* by seq */
+    struct held *held; /* by seq */
     uint32_t held_count;
     uint32_t held_max;
     uint8_t *arena;

@@ -23,21 +23,21 @@ enum io_limits {
 /* What the first byte of a frame is; capture link types are mapped onto these. */
 enum io_link {
     IO_LINK_ETHERNET = 0,
-    IO_LINK_IP,          /* no link header, the version nibble tells 4 from 6 */
-    IO_LINK_NULL,        /* BSD loopback: 4-byte family, either byte order */
-    IO_LINK_SLL,         /* Linux cooked, 16 bytes */
-    IO_LINK_SLL2,        /* Linux cooked v2, 20 bytes */
-    IO_LINK_BLOCKS,      /* no packet: u16 length + message, back to back (raw ITCH) */
+    IO_LINK_IP,     /* no link header, the version nibble tells 4 from 6 */
+    IO_LINK_NULL,   /* BSD loopback: 4-byte family, either byte order */
+    IO_LINK_SLL,    /* Linux cooked, 16 bytes */
+    IO_LINK_SLL2,   /* Linux cooked v2, 20 bytes */
+    IO_LINK_BLOCKS, /* no packet: u16 length + message, back to back (raw ITCH) */
     IO_LINK_UNKNOWN
 };
 
 struct io_frame {
     const uint8_t *data;
-    uint32_t caplen;     /* bytes at data */
-    uint32_t len;        /* bytes that were on the wire, >= caplen */
+    uint32_t caplen; /* bytes at data */
+    uint32_t len;    /* bytes that were on the wire, >= caplen */
     uint64_t ts_ns;
-    uint16_t input;      /* number of the input the frame came from */
-    uint16_t link;       /* enum io_link */
+    uint16_t input; /* number of the input the frame came from */
+    uint16_t link;  /* enum io_link */
     uint32_t reserved;
 };
 
@@ -46,8 +46,8 @@ struct io_stats {
     uint64_t rx_bytes;
     uint64_t tx_frames;
     uint64_t tx_bytes;
-    uint64_t input_bytes;      /* of the file, before decompression; for progress */
-    uint64_t input_total;      /* size of the file, 0 = unknown */
+    uint64_t input_bytes; /* of the file, before decompression; for progress */
+    uint64_t input_total; /* size of the file, 0 = unknown */
     uint64_t drops[PN_REASON_COUNT];
 };
 

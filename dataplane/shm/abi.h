@@ -48,24 +48,24 @@ enum pn_framing {
 
 enum pn_event_kind {
     PN_EV_NONE = 0,
-    PN_EV_ADD = 1,       /* new order: ref, side, size, px, aux = MPID */
-    PN_EV_EXECUTE = 2,   /* ref, size; ref2 = match number; px filled in from the order */
-    PN_EV_EXECUTE_AT = 3,/* as EXECUTE, at px, which is not the order's own price */
-    PN_EV_CANCEL = 4,    /* ref loses size, keeps its priority */
-    PN_EV_DELETE = 5,    /* ref goes */
-    PN_EV_REPLACE = 6,   /* ref goes, ref2 comes with size and px at the back of its level */
-    PN_EV_LEVEL = 7,     /* side, px now has size in all; 0 removes it */
-    PN_EV_QUOTE = 8,     /* side's whole book is now size at px; 0 empties it */
-    PN_EV_TRADE = 9,     /* print that touches no displayed order; ref2 = match number */
-    PN_EV_CROSS = 10,    /* auction print */
-    PN_EV_BROKEN = 11,   /* trade ref2 is void; size and px where the message has them */
-    PN_EV_STATUS = 12,   /* trading state of one instrument: aux = enum pn_trading */
-    PN_EV_SYSTEM = 13,   /* system event of the feed: aux = the wire code */
+    PN_EV_ADD = 1,         /* new order: ref, side, size, px, aux = MPID */
+    PN_EV_EXECUTE = 2,     /* ref, size; ref2 = match number; px filled in from the order */
+    PN_EV_EXECUTE_AT = 3,  /* as EXECUTE, at px, which is not the order's own price */
+    PN_EV_CANCEL = 4,      /* ref loses size, keeps its priority */
+    PN_EV_DELETE = 5,      /* ref goes */
+    PN_EV_REPLACE = 6,     /* ref goes, ref2 comes with size and px at the back of its level */
+    PN_EV_LEVEL = 7,       /* side, px now has size in all; 0 removes it */
+    PN_EV_QUOTE = 8,       /* side's whole book is now size at px; 0 empties it */
+    PN_EV_TRADE = 9,       /* print that touches no displayed order; ref2 = match number */
+    PN_EV_CROSS = 10,      /* auction print */
+    PN_EV_BROKEN = 11,     /* trade ref2 is void; size and px where the message has them */
+    PN_EV_STATUS = 12,     /* trading state of one instrument: aux = enum pn_trading */
+    PN_EV_SYSTEM = 13,     /* system event of the feed: aux = the wire code */
     PN_EV_INSTRUMENT = 14, /* directory entry */
-    PN_EV_INFO = 15,     /* known message without effect on books or trades */
-    PN_EV_GAP = 16,      /* channel: messages seq .. seq+size-1 are lost */
-    PN_EV_RESET = 17,    /* channel: a new session begins, its books are empty */
-    PN_EV_END = 18,      /* channel: the session has ended */
+    PN_EV_INFO = 15,       /* known message without effect on books or trades */
+    PN_EV_GAP = 16,        /* channel: messages seq .. seq+size-1 are lost */
+    PN_EV_RESET = 17,      /* channel: a new session begins, its books are empty */
+    PN_EV_END = 18,        /* channel: the session has ended */
     PN_EV_KINDS = 19
 };
 
@@ -91,7 +91,7 @@ enum pn_trading {
 enum pn_book_state {
     PN_BOOK_EMPTY = 0, /* nothing has been heard of the instrument yet */
     PN_BOOK_VALID = 1,
-    PN_BOOK_STALE = 2  /* something was lost; figures are the best known, not the truth */
+    PN_BOOK_STALE = 2 /* something was lost; figures are the best known, not the truth */
 };
 
 /* Why a book is stale; bits. */
@@ -130,34 +130,34 @@ struct pn_event {
  */
 struct pn_top {
     uint32_t seq;
-    uint8_t state;       /* enum pn_book_state */
-    uint8_t stale_why;   /* enum pn_stale_why, bits */
-    uint8_t trading;     /* enum pn_trading */
-    uint8_t transition;  /* 1 while a multi-message update is under way */
+    uint8_t state;      /* enum pn_book_state */
+    uint8_t stale_why;  /* enum pn_stale_why, bits */
+    uint8_t trading;    /* enum pn_trading */
+    uint8_t transition; /* 1 while a multi-message update is under way */
     int32_t bid_px;
     int32_t ask_px;
     uint32_t bid_orders; /* 0 where the feed does not tell orders apart */
     uint32_t ask_orders;
     uint64_t bid_size;
     uint64_t ask_size;
-    uint64_t ts_ns;      /* of the event that changed it last */
-    uint64_t changes;    /* how often it changed */
+    uint64_t ts_ns;   /* of the event that changed it last */
+    uint64_t changes; /* how often it changed */
     uint64_t reserved;
 };
 
 /* One page of a side: 64 neighbouring price steps. */
 struct pn_page {
-    uint64_t occupied;   /* bit i: level[i] has size */
-    uint32_t number;     /* price step of level 0, divided by 64 */
-    uint32_t better;     /* next page towards the touch, 0 = none */
-    uint32_t worse;      /* next page away from the touch, 0 = none */
-    uint32_t owner;      /* instrument * 2 + side, plus 1; 0 = free */
+    uint64_t occupied; /* bit i: level[i] has size */
+    uint32_t number;   /* price step of level 0, divided by 64 */
+    uint32_t better;   /* next page towards the touch, 0 = none */
+    uint32_t worse;    /* next page away from the touch, 0 = none */
+    uint32_t owner;    /* instrument * 2 + side, plus 1; 0 = free */
     uint64_t reserved[5];
-    uint64_t level[64];  /* orders books: size << 24 | orders; level books: size */
+    uint64_t level[64]; /* orders books: size << 24 | orders; level books: size */
 };
 
 struct pn_dir_entry {
-    uint32_t number;     /* page number plus 1; 0 = empty */
+    uint32_t number; /* page number plus 1; 0 = empty */
     uint32_t page;
 };
 
@@ -167,16 +167,16 @@ struct pn_dir_entry {
  */
 struct pn_book {
     struct pn_top top;
-    uint32_t seq;        /* odd while pages of this book are being changed */
-    uint32_t step;       /* price units between neighbouring levels of a page, 0 = not yet known */
-    uint64_t step_mul;   /* px / step == 2 * px * step_mul >> 64 */
-    uint32_t best[2];    /* best page of each side, 0 = none */
+    uint32_t seq;      /* odd while pages of this book are being changed */
+    uint32_t step;     /* price units between neighbouring levels of a page, 0 = not yet known */
+    uint64_t step_mul; /* px / step == 2 * px * step_mul >> 64 */
+    uint32_t best[2];  /* best page of each side, 0 = none */
     uint32_t best_number[2]; /* its number */
-    uint8_t halts;       /* trading state by the listing market; 128: halted by the venue */
-    uint8_t by_order;    /* 1: orders are known one by one */
+    uint8_t halts;           /* trading state by the listing market; 128: halted by the venue */
+    uint8_t by_order;        /* 1: orders are known one by one */
     uint16_t channel;
-    uint32_t gap_epoch;  /* channel's gap_epoch when this book was last known to be whole */
-    uint32_t events;     /* applied, for activity; wraps */
+    uint32_t gap_epoch; /* channel's gap_epoch when this book was last known to be whole */
+    uint32_t events;    /* applied, for activity; wraps */
     uint32_t trades;
     uint64_t volume;
     uint64_t reserved1;
@@ -188,10 +188,10 @@ struct pn_order {
     uint64_t ref;
     uint32_t size;
     int32_t px;
-    uint32_t stamp;      /* arrival number: earlier stamps at one price are served first */
-    uint32_t owner;      /* instrument * 2 + side */
+    uint32_t stamp; /* arrival number: earlier stamps at one price are served first */
+    uint32_t owner; /* instrument * 2 + side */
     uint32_t mpid;
-    uint32_t spill;      /* orders whose first-choice slot this is and that live elsewhere */
+    uint32_t spill; /* orders whose first-choice slot this is and that live elsewhere */
 };
 
 /* One trade, kept so that a later break can undo it. */
@@ -200,24 +200,24 @@ struct pn_trade {
     uint64_t size;
     int32_t px;
     uint32_t instrument;
-    uint32_t live;       /* 1 until broken */
+    uint32_t live; /* 1 until broken */
     uint32_t reserved;
 };
 
 struct pn_instrument {
     char name[24];
     uint32_t channel;
-    uint32_t feed;       /* enum pn_feed */
-    uint32_t locate;     /* the feed's own number, 0 where it has none */
-    int32_t price_exp;   /* price = px * 10^price_exp; -4 for ITCH and IEX */
-    uint32_t lot;        /* round lot, 0 = unknown */
+    uint32_t feed;     /* enum pn_feed */
+    uint32_t locate;   /* the feed's own number, 0 where it has none */
+    int32_t price_exp; /* price = px * 10^price_exp; -4 for ITCH and IEX */
+    uint32_t lot;      /* round lot, 0 = unknown */
     uint32_t reserved[5];
 };
 
 struct pn_line_stats {
-    uint32_t group_be;   /* IPv4 destination, network order; 0 for IPv6 and files */
-    uint16_t port;       /* UDP destination */
-    uint16_t input;      /* number of the input file or port */
+    uint32_t group_be; /* IPv4 destination, network order; 0 for IPv6 and files */
+    uint16_t port;     /* UDP destination */
+    uint16_t input;    /* number of the input file or port */
     uint64_t datagrams;
     uint64_t messages;   /* first seen on this line */
     uint64_t duplicates; /* messages already had from another line or before */
@@ -231,18 +231,18 @@ struct pn_line_stats {
 struct pn_channel {
     char name[24];
     char session[16];
-    uint32_t feed;       /* enum pn_feed */
-    uint32_t framing;    /* enum pn_framing */
+    uint32_t feed;    /* enum pn_feed */
+    uint32_t framing; /* enum pn_framing */
     uint32_t epoch;
     uint32_t gap_epoch;
-    uint32_t late_join;  /* 1: first sequence number heard was not the session's first */
-    uint32_t ended;      /* 1: end of session was announced */
+    uint32_t late_join; /* 1: first sequence number heard was not the session's first */
+    uint32_t ended;     /* 1: end of session was announced */
     uint32_t lines;
-    uint32_t unsequenced;/* 1: the stream carries no sequence numbers */
+    uint32_t unsequenced; /* 1: the stream carries no sequence numbers */
     uint64_t first_seq;
-    uint64_t next_seq;   /* next expected; last delivered + 1 */
+    uint64_t next_seq; /* next expected; last delivered + 1 */
     uint64_t datagrams;
-    uint64_t messages;   /* delivered in order, once each */
+    uint64_t messages; /* delivered in order, once each */
     uint64_t heartbeats;
     uint64_t gaps;       /* gaps given up */
     uint64_t lost;       /* messages in them */
@@ -251,14 +251,14 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t digest;     /* running digest of all delivered messages */
+    uint64_t digest; /* running digest of all delivered messages */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };
 
 struct pn_stage_stats {
     uint64_t calls;
-    uint64_t ticks;      /* of the clock handed to the engine */
+    uint64_t ticks; /* of the clock handed to the engine */
 };
 
 struct pn_counters {
@@ -274,20 +274,20 @@ struct pn_counters {
     uint64_t peak_orders;
     uint64_t live_pages;
     uint64_t peak_pages;
-    uint64_t first_ns;   /* receive time of the first and last frame */
+    uint64_t first_ns; /* receive time of the first and last frame */
     uint64_t last_ns;
-    uint64_t now_ns;     /* time as the engine has been told */
+    uint64_t now_ns; /* time as the engine has been told */
     uint64_t reserved;
-    uint64_t drops[96];  /* by reason */
+    uint64_t drops[96]; /* by reason */
     struct pn_stage_stats stage[8];
 };
 
 /* Heads of the free lists; the engine's alone. */
 struct pn_pool {
-    uint32_t stamp;      /* arrival number of the next order */
-    uint32_t page_free;  /* first free page, chained by worse; 0 = none */
-    uint32_t page_used;  /* pages handed out so far; page 0 stays unused */
-    uint32_t empty_pages;/* of those in use, without any level; kept for reuse in place */
+    uint32_t stamp;       /* arrival number of the next order */
+    uint32_t page_free;   /* first free page, chained by worse; 0 = none */
+    uint32_t page_used;   /* pages handed out so far; page 0 stays unused */
+    uint32_t empty_pages; /* of those in use, without any level; kept for reuse in place */
     uint32_t reserved[12];
 };
 
@@ -322,26 +322,26 @@ struct pn_region_header {
     uint64_t bytes;
     uint64_t start_ns;
     uint64_t heartbeat_ns;
-    uint32_t hugepages;  /* 1: backed by hugetlbfs */
-    uint32_t instruments;/* records in use */
-    uint32_t channels;   /* records in use */
+    uint32_t hugepages;   /* 1: backed by hugetlbfs */
+    uint32_t instruments; /* records in use */
+    uint32_t channels;    /* records in use */
     uint32_t reserved;
     struct pn_section section[11];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */
 struct pn_config {
-    uint64_t max_orders;       /* live orders, all instruments */
+    uint64_t max_orders; /* live orders, all instruments */
     uint64_t max_instruments;
-    uint64_t max_pages;        /* of 64 price levels */
-    uint64_t max_trades;       /* trades kept for breaks; power of two */
-    uint32_t burst;            /* frames a burst, 1..256 */
-    uint32_t reorder_datagrams;/* datagrams held for one channel while one is missing, 1..1024 */
-    uint64_t reorder_ns;       /* how long a missing datagram is waited for */
-    uint32_t hugepages;        /* 0 never, 1 if there are, 2 or fail */
-    uint32_t timing;           /* 1: time the stages */
-    uint32_t recognise;        /* 1: unknown flows are recognised by content */
-    uint32_t default_feed;     /* enum pn_feed for unknown flows, 0 = by content */
+    uint64_t max_pages;         /* of 64 price levels */
+    uint64_t max_trades;        /* trades kept for breaks; power of two */
+    uint32_t burst;             /* frames a burst, 1..256 */
+    uint32_t reorder_datagrams; /* datagrams held for one channel while one is missing, 1..1024 */
+    uint64_t reorder_ns;        /* how long a missing datagram is waited for */
+    uint32_t hugepages;         /* 0 never, 1 if there are, 2 or fail */
+    uint32_t timing;            /* 1: time the stages */
+    uint32_t recognise;         /* 1: unknown flows are recognised by content */
+    uint32_t default_feed;      /* enum pn_feed for unknown flows, 0 = by content */
 };
 
 /* A channel fixed by the user; group 0.0.0.0 or port 0 matches any. */
@@ -351,7 +351,7 @@ struct pn_channel_config {
     uint32_t lines;
     uint32_t group_be[4];
     uint16_t port[4];
-    int32_t input[4];          /* number of the input, -1 = any */
+    int32_t input[4]; /* number of the input, -1 = any */
 };
 
 /* One price level as readers see it. */
@@ -378,19 +378,19 @@ struct pn_bbo {
 
 /* Why a run returned. */
 enum pn_run_end {
-    PN_RUN_MORE = 0,     /* a limit or a full buffer; call again */
-    PN_RUN_DONE = 1      /* all inputs are at their end */
+    PN_RUN_MORE = 0, /* a limit or a full buffer; call again */
+    PN_RUN_DONE = 1  /* all inputs are at their end */
 };
 
 /* What a run did and how it is bounded. Zero limits mean none. */
 struct pn_run {
-    uint64_t max_events;   /* in: stop after so many events */
-    uint64_t until_ns;     /* in: stop before the first event received after this */
-    struct pn_event *event;/* in: where to copy events, or NULL */
+    uint64_t max_events;    /* in: stop after so many events */
+    uint64_t until_ns;      /* in: stop before the first event received after this */
+    struct pn_event *event; /* in: where to copy events, or NULL */
     uint64_t event_cap;
-    struct pn_bbo *bbo;    /* in: where to record top-of-book changes, or NULL */
+    struct pn_bbo *bbo; /* in: where to record top-of-book changes, or NULL */
     uint64_t bbo_cap;
-    uint64_t events;       /* out */
-    uint64_t bbos;         /* out */
-    uint64_t end;          /* out: enum pn_run_end */
+    uint64_t events; /* out */
+    uint64_t bbos;   /* out */
+    uint64_t end;    /* out: enum pn_run_end */
 };

@@ -16,12 +16,11 @@
 struct region {
     uint8_t *base;
     uint64_t bytes;
-    char path[256];      /* empty: anonymous, or attached */
+    char path[256]; /* empty: anonymous, or attached */
 };
 
 /* Creates and zeroes the segment for cfg. 0 or a negative errno. */
-int region_create(struct region *r, const struct pn_config *cfg, const char *path,
-                  struct error *e);
+int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /* Maps an existing segment read-only after checking magic, ABI and every section. */
 int region_attach(struct region *r, const char *path, struct error *e);
 /* Unmaps; a created segment's file is removed. */

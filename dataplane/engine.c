@@ -1,0 +1,307 @@
+/*
+ * engine.c - libpinnacle's front (api.h): opens the region, puts ports in front of the pipeline
+ * and runs it to a limit. Not on the path itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "base/ticks.h"
+#include "pipeline.h"
+#include "shm/view.h"
+
+struct pn_engine {
+    struct region region;
+    struct pipeline pipeline;
+    struct pn_view view;
+    struct io_port *input[IO_INPUTS_MAX];
+    uint32_t inputs;
+    struct io_port *memory;
+    uint64_t ticks_start;
+    uint64_t wall_start_ns;
+};
+
+static int report(char *err, uint64_t err_len, int rc, const struct error *e)
+{
+    if (err && err_len)
+        snprintf(err, err_len, "%s", rc ? e->text : "");
+    return rc;
+}
+
+void pn_config_default(struct pn_config *cfg)
+{
+    *cfg = (struct pn_config){
+        .max_orders = 1 << 21,
+        .max_instruments = 1 << 16,
+        .max_pages = 1 << 18,
+        .max_trades = 1 << 20,
+        .burst = 64,
+        .reorder_datagrams = 64,
+        .reorder_ns = 100 * 1000 * 1000,
+        .hugepages = 1,
+        .timing = 0,
+        .recognise = 1,
+    };
+}
+
+/* Bounds of every field; rounds max_instruments up to whole chunks. */
+static int check_config(struct pn_config *c, struct error *e)
+{
+    const struct {
+        const char *name;
+        uint64_t value, low, high;
+    } bounds[] = {
+        {"max_orders", c->max_orders, 1, 1 << 24},
+        {"max_instruments", c->max_instruments, 1, 1 << 20},
+        {"max_pages", c->max_pages, 1, 1 << 24},
+        {"max_trades", c->max_trades, 1, 1 << 28},
+        {"burst", c->burst, 1, IO_BURST_MAX},
+        {"reorder_datagrams", c->reorder_datagrams, 1, 1024},
+        {"reorder_ns", c->reorder_ns, 0, 3600ull * 1000000000},
+        {"hugepages", c->hugepages, 0, 2},
+        {"default_feed", c->default_feed, 0, PN_FEEDS - 1},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+        if (bounds[i].value < bounds[i].low || bounds[i].value > bounds[i].high)
+            return error_set(e, -EINVAL, "%s must be %llu to %llu, not %llu", bounds[i].name,
+                             (unsigned long long)bounds[i].low, (unsigned long long)bounds[i].high,
+                             (unsigned long long)bounds[i].value);
+    c->max_instruments = (c->max_instruments + INSTRUMENT_CHUNK - 1) & ~(INSTRUMENT_CHUNK - 1ull);
+    return 0;
+}
+
+static int engine_init(struct pn_engine *engine, const struct pn_config *cfg, const char *path,
+                       struct error *e)
+{
+    struct pn_config c = *cfg;
+    int rc = check_config(&c, e);
+    if (rc != 0)
+        return rc;
+    rc = region_create(&engine->region, &c, path, e);
+    if (rc != 0)
+        return rc;
+    rc = pipeline_init(&engine->pipeline, &engine->region, &c, e);
+    if (rc != 0) {
+        region_close(&engine->region);
+        return rc;
+    }
+    view_bind(&engine->view, &engine->region);
+    engine->ticks_start = ticks_now();
+    engine->wall_start_ns = ticks_wall_ns();
+    if (c.timing)
+        engine->pipeline.clock = ticks_now;
+    return 0;
+}
+
+struct pn_engine *pn_engine_open(const struct pn_config *cfg, const char *path, char *err,
+                                 uint64_t err_len)
+{
+    struct error e = {0};
+    struct pn_engine *engine = aligned_alloc(64, (sizeof *engine + 63) & ~(size_t)63);
+    int rc;
+    if (engine) {
+        memset(engine, 0, sizeof *engine);
+        rc = engine_init(engine, cfg, path, &e);
+    } else {
+        rc = error_set(&e, -ENOMEM, "no memory for an engine");
+    }
+    report(err, err_len, rc, &e);
+    if (rc != 0) {
+        free(engine);
+        errno = -rc;
+        return NULL;
+    }
+    return engine;
+}
+
+void pn_engine_close(struct pn_engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->pipeline.port)
+        engine->pipeline.port->ops->close(engine->pipeline.port);
+    else
+        for (uint32_t i = 0; i < engine->inputs; i++)
+            engine->input[i]->ops->close(engine->input[i]);
+    pipeline_free(&engine->pipeline);
+    region_close(&engine->region);
+    free(engine);
+}
+
+int pn_engine_add_channel(struct pn_engine *engine, const struct pn_channel_config *channel,
+                          char *err, uint64_t err_len)
+{
+    struct error e = {0};
+    return report(err, err_len, channels_declare(&engine->pipeline.channels, channel, &e), &e);
+}
+
+static int can_add(const struct pn_engine *engine, struct error *e)
+{
+    if (engine->pipeline.port)
+        return error_set(e, -EBUSY, "inputs are added before the first run");
+    if (engine->memory)
+        return error_set(e, -EBUSY, "a memory port has no other inputs beside it");
+    if (engine->inputs == IO_INPUTS_MAX)
+        return error_set(e, -ENOSPC, "at most %d inputs", IO_INPUTS_MAX);
+    return 0;
+}
+
+int pn_engine_add_file(struct pn_engine *engine, const char *path, char *err, uint64_t err_len)
+{
+    struct error e = {0};
+    int rc = can_add(engine, &e);
+    if (rc == 0)
+        rc = io_file_open(&engine->input[engine->inputs], path, (uint16_t)engine->inputs, &e);
+    if (rc == 0)
+        engine->inputs++;
+    return report(err, err_len, rc, &e);
+}
+
+int pn_engine_add_memory(struct pn_engine *engine, uint64_t bytes, uint32_t frames, char *err,
+                         uint64_t err_len)
+{
+    struct error e = {0};
+    int rc = can_add(engine, &e);
+    if (rc == 0 && engine->inputs)
+        rc = error_set(&e, -EBUSY, "a memory port has no other inputs beside it");
+    if (rc == 0)
+        rc = io_memory_open(&engine->memory, bytes, frames, 0, &e);
+    if (rc == 0)
+        engine->input[engine->inputs++] = engine->memory;
+    return report(err, err_len, rc, &e);
+}
+
+int pn_engine_push(struct pn_engine *engine, const uint8_t *data, uint32_t caplen, uint32_t len,
+                   uint64_t ts_ns, uint32_t link, uint32_t input)
+{
+    if (!engine->memory || caplen > len || link >= IO_LINK_UNKNOWN || input > UINT16_MAX)
+        return -EINVAL;
+    return io_memory_push(engine->memory, data, caplen, len, ts_ns, (uint16_t)link,
+                          (uint16_t)input);
+}
+
+void pn_engine_finish(struct pn_engine *engine)
+{
+    if (engine->memory)
+        io_memory_finish(engine->memory);
+}
+
+/* The inputs become one port at the first run. */
+static int start(struct pn_engine *engine)
+{
+    if (engine->pipeline.port)
+        return 0;
+    if (!engine->inputs)
+        return -ENOENT;
+    if (engine->inputs == 1) {
+        engine->pipeline.port = engine->input[0];
+        return 0;
+    }
+    struct error e;
+    return io_merge_open(&engine->pipeline.port, engine->input, engine->inputs, &e);
+}
+
+/* How many of the next n events may be applied under the run's limits. */
+static uint32_t allowed(const struct pn_run *run, const struct pipeline *p, uint32_t n)
+{
+    uint64_t most = n;
+    if (run->max_events && run->max_events - run->events < most)
+        most = run->max_events - run->events;
+    if (run->event && run->event_cap - run->events < most)
+        most = run->event_cap - run->events;
+    if (run->until_ns) {
+        const struct pn_event *ev = &p->event[p->event_at];
+        uint32_t i = 0;
+        while (i < most && ev[i].rx_ns <= run->until_ns)
+            i++;
+        most = i;
+    }
+    return (uint32_t)most;
+}
+
+int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
+{
+    struct pipeline *p = &engine->pipeline;
+    int rc = start(engine);
+    if (rc != 0 || (run->bbo && run->bbo_cap < 2))
+        return rc ? rc : -EINVAL;
+    run->events = run->bbos = 0;
+    run->end = PN_RUN_MORE;
+    p->books.bbo = run->bbo;
+    p->books.bbo_count = 0;
+    p->books.bbo_cap = run->bbo_cap;
+    for (;;) {
+        uint32_t n = pipeline_fill(p);
+        if (!n) {
+            if (p->flushed)
+                run->end = PN_RUN_DONE;
+            break;
+        }
+        n = allowed(run, p, n);
+        const struct pn_event *ev = &p->event[p->event_at];
+        uint32_t done = n ? pipeline_apply(p, n) : 0;
+        if (run->event)
+            memcpy(run->event + run->events, ev, done * sizeof *ev);
+        run->events += done;
+        if (!done || done < n || (run->max_events && run->events == run->max_events))
+            break;
+    }
+    run->bbos = p->books.bbo_count;
+    p->books.bbo = NULL;
+    struct io_stats stats = {0};
+    p->port->ops->stats(p->port, &stats);
+    for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
+        p->counters->drops[i] = stats.drops[i];
+    p->counters->now_ns = p->counters->last_ns;
+    return 0;
+}
+
+void pn_engine_progress(struct pn_engine *engine, uint64_t *done, uint64_t *total)
+{
+    *done = *total = 0;
+    int known = 1;
+    for (uint32_t i = 0; i < engine->inputs; i++) {
+        struct io_stats stats = {0};
+        engine->input[i]->ops->stats(engine->input[i], &stats);
+        *done += stats.input_bytes;
+        *total += stats.input_total;
+        known &= stats.input_total != 0;
+    }
+    if (!known)
+        *total = 0;
+}
+
+void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
+{
+    const struct channels *c = &engine->pipeline.channels;
+    digest[0] = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        digest[0] += (c->pub[i].digest ^ c->pub[i].feed) * 0x9e3779b97f4a7c15ull;
+    digest[1] = book_digest(&engine->pipeline.books);
+}
+
+double pn_engine_tick_hz(struct pn_engine *engine)
+{
+    uint64_t wall = ticks_wall_ns() - engine->wall_start_ns;
+    return wall ? (double)(ticks_now() - engine->ticks_start) * 1e9 / (double)wall : 0;
+}
+
+int pn_engine_queue(struct pn_engine *engine, uint64_t ref, uint32_t instrument,
+                    uint64_t *size_ahead, uint64_t *orders_ahead)
+{
+    return book_queue(&engine->pipeline.books, ref, instrument, size_ahead, orders_ahead);
+}
+
+uint64_t pn_engine_orders(struct pn_engine *engine, uint32_t instrument, uint32_t side,
+                          struct pn_order *out, uint64_t cap)
+{
+    return book_orders(&engine->pipeline.books, instrument, side, out, cap);
+}
+
+struct pn_view *pn_engine_view(struct pn_engine *engine)
+{
+    return &engine->view;
+}

@@ -1,0 +1,191 @@
+/*
+ * view.c - consistent copies out of a state segment, for any process, while its writer runs.
+ *
+ * A reader never blocks the writer and trusts nothing it reads: page numbers are bounded, walks
+ * are bounded, and a copy counts only if the sequence did not move. See api.h for the contracts.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "shm/region.h"
+#include "shm/seqlock.h"
+#include "shm/view.h"
+
+enum { TRIES_MAX = 100000, PAGES_WALKED_MAX = 1 << 16, LEVEL_ORDER_BITS = 24 };
+
+void view_bind(struct pn_view *v, const struct region *r)
+{
+    v->region = *r;
+    v->header = region_header(r);
+    v->book = region_section(r, PN_SEC_BOOKS);
+    v->page = region_section(r, PN_SEC_PAGES);
+    v->channel = region_section(r, PN_SEC_CHANNELS);
+    v->instrument = region_section(r, PN_SEC_INSTRUMENTS);
+    v->counters = region_section(r, PN_SEC_COUNTERS);
+    v->pages = (uint32_t)v->header->section[PN_SEC_PAGES].count;
+    v->instruments_max = (uint32_t)v->header->section[PN_SEC_INSTRUMENTS].count;
+}
+
+struct pn_view *pn_view_open(const char *path, char *err, uint64_t err_len)
+{
+    struct error e = {0};
+    struct pn_view *v = calloc(1, sizeof *v);
+    int rc = v ? region_attach(&v->region, path, &e)
+               : error_set(&e, -ENOMEM, "no memory for a view");
+    if (rc != 0) {
+        free(v);
+        snprintf(err, err_len, "%s", e.text);
+        errno = -rc;
+        return NULL;
+    }
+    struct region r = v->region;
+    view_bind(v, &r);
+    return v;
+}
+
+void pn_view_close(struct pn_view *view)
+{
+    if (!view)
+        return;
+    region_close(&view->region);
+    free(view);
+}
+
+const struct pn_region_header *pn_view_header(const struct pn_view *view)
+{
+    return view->header;
+}
+
+static uint32_t instruments_of(const struct pn_view *v)
+{
+    uint32_t n = __atomic_load_n(&v->header->instruments, __ATOMIC_ACQUIRE);
+    return n < v->instruments_max ? n : v->instruments_max;
+}
+
+/* What the channel's condition adds to a book's own reasons to be stale. */
+static uint8_t channel_why(const struct pn_channel *ch, uint32_t epoch, uint32_t book_epoch)
+{
+    uint32_t gap_epoch = __atomic_load_n(&ch->gap_epoch, __ATOMIC_ACQUIRE);
+    uint32_t late = ch->late_join && !book_epoch;
+    uint8_t why = 0;
+    if (epoch & 1)
+        why |= PN_STALE_WAITING;
+    if (late || ch->unsequenced)
+        why |= PN_STALE_LATE_JOIN;
+    if (gap_epoch != (late ? 1 : book_epoch))
+        why |= PN_STALE_GAP;
+    return why;
+}
+
+int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *out)
+{
+    if (instrument >= instruments_of(view))
+        return -ENOENT;
+    const struct pn_book *bk = &view->book[instrument];
+    const struct pn_channel *ch = &view->channel[bk->channel % PN_CHANNELS_MAX];
+    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+        uint32_t epoch = __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE);
+        uint32_t before = seqlock_read(&bk->top.seq);
+        if (before & 1)
+            continue;
+        memcpy(out, &bk->top, sizeof *out);
+        uint8_t why = channel_why(ch, epoch, __atomic_load_n(&bk->gap_epoch, __ATOMIC_RELAXED));
+        if (seqlock_retry(&bk->top.seq, before) ||
+            __atomic_load_n(&ch->epoch, __ATOMIC_RELAXED) != epoch)
+            continue;
+        if (out->state != PN_BOOK_EMPTY) {
+            out->stale_why |= why;
+            out->state = out->stale_why ? PN_BOOK_STALE : PN_BOOK_VALID;
+        }
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+/* Levels as they are found; a torn walk yields nonsense within bounds, thrown away afterwards. */
+static uint32_t copy_levels(const struct pn_view *v, const struct pn_book *bk, uint32_t side,
+                            struct pn_level *out, uint32_t cap)
+{
+    uint32_t n = 0, id = bk->best[side], step = bk->step;
+    for (uint32_t walked = 0; id && id < v->pages && n < cap && walked < PAGES_WALKED_MAX;
+         walked++) {
+        const struct pn_page *p = &v->page[id];
+        uint64_t left = p->occupied;
+        while (left && n < cap) {
+            uint32_t bit = side == PN_BID ? 63u - (uint32_t)__builtin_clzll(left)
+                                          : (uint32_t)__builtin_ctzll(left);
+            left &= ~(1ull << bit);
+            uint64_t word = p->level[bit];
+            out[n].px = (int64_t)(int32_t)((p->number * PN_PAGE_LEVELS + bit) * step);
+            out[n].size = bk->by_order ? word >> LEVEL_ORDER_BITS : word;
+            out[n].orders = bk->by_order ? word & ((1u << LEVEL_ORDER_BITS) - 1) : 0;
+            n++;
+        }
+        id = p->worse;
+    }
+    return n;
+}
+
+int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t side,
+                   struct pn_level *out, uint32_t cap)
+{
+    if (instrument >= instruments_of(view) || side > PN_ASK)
+        return -ENOENT;
+    const struct pn_book *bk = &view->book[instrument];
+    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+        uint32_t before = seqlock_read(&bk->seq);
+        if (before & 1)
+            continue;
+        uint32_t n = copy_levels(view, bk, side, out, cap);
+        if (!seqlock_retry(&bk->seq, before))
+            return (int)n;
+    }
+    return -EAGAIN;
+}
+
+int pn_view_traded(const struct pn_view *view, uint32_t instrument, uint64_t *trades,
+                   uint64_t *volume)
+{
+    if (instrument >= instruments_of(view))
+        return -ENOENT;
+    *trades = view->book[instrument].trades;
+    *volume = view->book[instrument].volume;
+    return 0;
+}
+
+int pn_view_instrument(const struct pn_view *view, uint32_t instrument, struct pn_instrument *out)
+{
+    if (instrument >= instruments_of(view))
+        return -ENOENT;
+    *out = view->instrument[instrument];
+    out->name[PN_NAME_LEN - 1] = 0;
+    return 0;
+}
+
+int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_channel *out)
+{
+    if (channel >= __atomic_load_n(&view->header->channels, __ATOMIC_ACQUIRE) ||
+        channel >= PN_CHANNELS_MAX)
+        return -ENOENT;
+    *out = view->channel[channel];
+    out->name[PN_NAME_LEN - 1] = 0;
+    out->session[PN_SESSION_LEN - 1] = 0;
+    return 0;
+}
+
+void pn_view_counters(const struct pn_view *view, struct pn_counters *out)
+{
+    *out = *view->counters;
+}
+
+int pn_view_find(const struct pn_view *view, const char *name, uint32_t from)
+{
+    uint32_t n = instruments_of(view);
+    for (uint32_t i = from; i < n; i++)
+        if (strncmp(view->instrument[i].name, name, PN_NAME_LEN) == 0)
+            return (int)i;
+    return -ENOENT;
+}
