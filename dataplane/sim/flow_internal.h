@@ -15,6 +15,7 @@
 
 #define FLOW_RING (1u << 15)    /* youngest orders, for short lifetimes */
 #define FLOW_MATCHES (1u << 10) /* latest trades, for breaks */
+#define FLOW_AHEAD 16           /* symbols and orders drawn ahead */
 #define FLOW_EVENTS_MAX 1024    /* scheduled events of the session */
 #define FLOW_SLOTS_MAX 32       /* stretches of the day with their own intensity */
 #define FLOW_SWEEP_MAX 6        /* executions by one aggressor */
@@ -50,8 +51,12 @@ struct flow_symbol {
     int32_t anchor_q8;        /* where fair reverts to */
     uint8_t trading;          /* letter of the last H message */
     uint8_t op_halt;          /* 1: halted on this market only */
-    uint16_t reserved;
-    uint32_t reserved2;
+    uint16_t reserved[3];
+};
+_Static_assert(sizeof(struct flow_symbol) == 64, "one cache line");
+
+/* What a symbol has traded so far. */
+struct flow_traded {
     uint64_t trades;
     uint64_t volume;
 };
@@ -71,6 +76,12 @@ struct flow_alias {
 struct flow_mix {
     uint32_t bound[12];
     uint8_t type[12];
+};
+
+/* Drawn ahead of use, so that memory is fetched meanwhile. */
+struct flow_ahead {
+    uint32_t item[FLOW_AHEAD];
+    uint32_t at;
 };
 
 enum flow_slot_kind { SLOT_PRE, SLOT_NOII_OPEN, SLOT_SESSION, SLOT_NOII_CLOSE, SLOT_AFTER, SLOTS };
@@ -114,6 +125,9 @@ struct pn_flow {
     /* books */
     struct flow_order *order;
     struct flow_symbol *symbol;
+    struct flow_traded *traded;
+    struct flow_ahead ahead_symbol;
+    struct flow_ahead ahead_order;
     uint32_t *ring; /* slots of the latest orders; ring_head counts them all */
     uint64_t ring_head;
     uint32_t free_slot;
@@ -162,6 +176,12 @@ int flow_setup(struct pn_flow *f);
 void flow_release(struct pn_flow *f);
 /* flow_plan.c: slots of the day, mixes and scheduled events. */
 void flow_plan(struct pn_flow *f);
+/* flow_pick.c: what an action applies to. */
+uint32_t flow_pick_symbol(struct pn_flow *f);
+/* A resting order, mostly a young one; 0 if there is none. */
+uint32_t flow_pick_order(struct pn_flow *f);
+/* An order of the side that the fair price has left behind; 0 if there is none. */
+uint32_t flow_pick_stranded(const struct flow_symbol *s);
 /* flow_orders.c: one action of the order flow, at least one message. */
 void flow_act(struct pn_flow *f, uint32_t slot_kind, uint64_t room);
 void flow_delete_any(struct pn_flow *f);

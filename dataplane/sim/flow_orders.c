@@ -7,20 +7,7 @@
  */
 #include "sim/flow_emit.h"
 
-enum { FAR_PPM = 50000, STUB_PPM = 600, OLD_PPM = 180000, PULL_PPM = 500000 };
-
-static uint32_t pick_symbol(struct pn_flow *f)
-{
-    for (uint32_t i = 0; i < 8; i++) {
-        uint64_t r = rng_next(&f->rng);
-        uint32_t s = (uint32_t)((r >> 32) * f->symbols >> 32);
-        if ((uint32_t)r >= f->alias[s].keep)
-            s = f->alias[s].other;
-        if (f->symbol[s].trading != 'H')
-            return s;
-    }
-    return 0;
-}
+enum { FAR_PPM = 50000, STUB_PPM = 600, PULL_PPM = 500000 };
 
 static uint32_t pick_size(struct pn_flow *f)
 {
@@ -131,62 +118,19 @@ static void do_add(struct pn_flow *f, uint8_t type, uint32_t symbol, uint32_t si
 
 static void do_add_any(struct pn_flow *f)
 {
-    uint32_t symbol = pick_symbol(f);
+    uint32_t symbol = flow_pick_symbol(f);
     do_add(f, 'A', symbol, (uint32_t)(rng_next(&f->rng) >> 63));
-}
-
-/* Any resting order: slots are drawn until one is in use. 0 if none was found. */
-static uint32_t pick_old(struct pn_flow *f)
-{
-    for (uint32_t i = 0; f->live && i < 16; i++) {
-        uint32_t slot = 1 + rng_below(&f->rng, f->slots_used - 1);
-        if (f->order[slot].size)
-            return slot;
-    }
-    return 0;
-}
-
-/* A young resting order: its age in orders is spread evenly over the powers of two. */
-static uint32_t pick_young(struct pn_flow *f)
-{
-    uint64_t known = f->ring_head < FLOW_RING ? f->ring_head : FLOW_RING;
-    for (uint32_t i = 0; i < 6; i++) {
-        uint64_t r = rng_next(&f->rng);
-        uint64_t back = (r >> 8) & ((2ull << (r % 15)) - 1);
-        if (back >= known)
-            continue;
-        uint32_t slot = f->ring[(f->ring_head - 1 - back) & (FLOW_RING - 1)];
-        if (f->order[slot].size)
-            return slot;
-    }
-    return pick_old(f);
-}
-
-/* An order of the side that the fair price has left behind, if there is one. */
-static uint32_t pick_stranded(const struct flow_symbol *s)
-{
-    int32_t fair = s->fair_q8 >> 8;
-    if (s->best[BID] > fair)
-        return s->level[s->best[BID]].head;
-    if (s->best[ASK] <= fair)
-        return s->level[s->best[ASK]].head;
-    return 0;
-}
-
-static uint32_t pick_order(struct pn_flow *f)
-{
-    return rng_ppm(&f->rng, OLD_PPM) ? pick_old(f) : pick_young(f);
 }
 
 void flow_delete_any(struct pn_flow *f)
 {
-    uint32_t slot = pick_order(f);
+    uint32_t slot = flow_pick_order(f);
     if (!slot) {
         do_add_any(f);
         return;
     }
     if (rng_ppm(&f->rng, PULL_PPM)) {
-        uint32_t stranded = pick_stranded(&f->symbol[f->order[slot].owner >> 1]);
+        uint32_t stranded = flow_pick_stranded(&f->symbol[f->order[slot].owner >> 1]);
         slot = stranded ? stranded : slot;
     }
     do_delete(f, slot);
@@ -194,7 +138,7 @@ void flow_delete_any(struct pn_flow *f)
 
 static void do_cancel(struct pn_flow *f)
 {
-    uint32_t slot = pick_order(f);
+    uint32_t slot = flow_pick_order(f);
     if (!slot) {
         do_add_any(f);
         return;
@@ -214,7 +158,7 @@ static void do_cancel(struct pn_flow *f)
 /* The slot stays, the order becomes a new one at the back of its new level. */
 static void do_replace(struct pn_flow *f)
 {
-    uint32_t slot = pick_order(f);
+    uint32_t slot = flow_pick_order(f);
     if (!slot) {
         do_add_any(f);
         return;
@@ -239,8 +183,8 @@ static void do_replace(struct pn_flow *f)
 
 void flow_count_trade(struct pn_flow *f, uint32_t symbol, uint64_t match, uint64_t size)
 {
-    f->symbol[symbol].trades++;
-    f->symbol[symbol].volume += size;
+    f->traded[symbol].trades++;
+    f->traded[symbol].volume += size;
     f->trades++;
     f->volume += size;
     if (match)
@@ -336,7 +280,7 @@ static void do_sweep(struct pn_flow *f, uint32_t symbol, uint32_t side, uint64_t
 /* E, C and P need both sides and a symbol that trades; otherwise an order is added. */
 static void do_trade(struct pn_flow *f, uint8_t type, uint64_t room)
 {
-    uint32_t symbol = pick_symbol(f);
+    uint32_t symbol = flow_pick_symbol(f);
     struct flow_symbol *s = &f->symbol[symbol];
     int32_t fair = s->fair_q8 >> 8;
     uint32_t side = (uint32_t)(rng_next(&f->rng) >> 63);
@@ -370,8 +314,8 @@ void flow_break(struct pn_flow *f)
             continue;
         uint8_t *m = emit(f, 'B', (uint32_t)match->symbol + 1, 0);
         store_u64_be(m + 11, match->number);
-        f->symbol[match->symbol].trades--;
-        f->symbol[match->symbol].volume -= match->size;
+        f->traded[match->symbol].trades--;
+        f->traded[match->symbol].volume -= match->size;
         f->trades--;
         f->volume -= match->size;
         match->size = 0;
@@ -405,7 +349,7 @@ void flow_act(struct pn_flow *f, uint32_t slot_kind, uint64_t room)
     }
     type = steer(f, type);
     if (type == 'A' || type == 'F') {
-        uint32_t symbol = pick_symbol(f);
+        uint32_t symbol = flow_pick_symbol(f);
         do_add(f, type, symbol, (uint32_t)(rng_next(&f->rng) >> 63));
     } else if (type == 'D')
         flow_delete_any(f);
@@ -414,9 +358,9 @@ void flow_act(struct pn_flow *f, uint32_t slot_kind, uint64_t room)
     else if (type == 'X')
         do_cancel(f);
     else if (type == 'N')
-        flow_script_rpi(f, pick_symbol(f));
+        flow_script_rpi(f, flow_pick_symbol(f));
     else if (type == 'I')
-        flow_script_imbalance(f, pick_symbol(f),
+        flow_script_imbalance(f, flow_pick_symbol(f),
                               slot_kind == SLOT_NOII_OPEN ? 'O'
                               : slot_kind == SLOT_AFTER   ? 'A'
                                                           : 'C');

@@ -6,11 +6,20 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
+#define PAGE (2ull << 20)
+
+/* Zeroed memory on cache lines, in huge pages where it is large and the system has them. */
 static void *take(struct pn_flow *f, uint64_t count, uint64_t size)
 {
-    f->memory += count * size;
-    return calloc(count, size);
+    uint64_t unit = count * size < PAGE ? 64 : PAGE;
+    uint64_t bytes = (count * size + unit - 1) / unit * unit;
+    void *p = aligned_alloc(unit, bytes);
+    f->memory += bytes;
+    if (p && unit == PAGE)
+        madvise(p, bytes, MADV_HUGEPAGE);
+    return p ? memset(p, 0, bytes) : NULL;
 }
 
 /* Bijective base 26: A .. Z, AA .. ; at most four letters for 65535 symbols. */
@@ -133,10 +142,11 @@ int flow_setup(struct pn_flow *f)
     f->memory = sizeof *f;
     f->order = take(f, f->slots_max + 1, sizeof *f->order);
     f->symbol = take(f, f->symbols, sizeof *f->symbol);
+    f->traded = take(f, f->symbols, sizeof *f->traded);
     f->ring = take(f, FLOW_RING, sizeof *f->ring);
     f->alias = take(f, f->symbols, sizeof *f->alias);
     f->match = take(f, FLOW_MATCHES, sizeof *f->match);
-    if (!f->order || !f->symbol || !f->ring || !f->alias || !f->match)
+    if (!f->order || !f->symbol || !f->traded || !f->ring || !f->alias || !f->match)
         return -ENOMEM;
     int rc = make_symbols(f);
     if (!rc)
@@ -150,6 +160,7 @@ void flow_release(struct pn_flow *f)
 {
     free(f->order);
     free(f->symbol);
+    free(f->traded);
     free(f->ring);
     free(f->alias);
     free(f->match);

@@ -63,8 +63,8 @@ int pn_flow_symbol(const struct pn_flow *flow, uint32_t symbol, struct pn_flow_s
                                    .ask_orders = (uint32_t)ask.orders,
                                    .bid_size = bid.size,
                                    .ask_size = ask.size,
-                                   .trades = s->trades,
-                                   .volume = s->volume};
+                                   .trades = flow->traded[symbol].trades,
+                                   .volume = flow->traded[symbol].volume};
     for (uint32_t i = 0; i < 8 && s->name[i] != ' '; i++)
         out->name[i] = (char)s->name[i];
     return 0;
