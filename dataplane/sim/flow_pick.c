@@ -18,8 +18,11 @@ static uint32_t draw_symbol(struct pn_flow *f)
 
 static void fetch_touch(const struct flow_symbol *s)
 {
-    __builtin_prefetch(&s->level[s->best[BID] < 0 ? 0 : s->best[BID]]);
-    __builtin_prefetch(&s->level[s->best[ASK]]);
+    int32_t bid = s->best[BID] < 0 ? 0 : s->best[BID], ask = s->best[ASK];
+    __builtin_prefetch(&s->level[bid]);
+    __builtin_prefetch(&s->level[bid < 8 ? 0 : bid - 8]);
+    __builtin_prefetch(&s->level[ask]);
+    __builtin_prefetch(&s->level[ask + 8 < s->width ? ask + 8 : s->width]);
     __builtin_prefetch(&s->occupied[s->best[ASK] >> 6]);
 }
 
