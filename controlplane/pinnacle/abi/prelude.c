@@ -1,1 +1,2 @@
 #include "api.h"
+#include "sim/flow.h"
