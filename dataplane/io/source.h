@@ -24,6 +24,7 @@ struct source_codec;
 
 struct source {
     uint8_t *window;
+    size_t window_bytes;
     size_t head;
     size_t tail;
     uint64_t input_bytes; /* read from the file so far, before decompression */
