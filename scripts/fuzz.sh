@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with clang, ASan and UBSan, runs them, and prints one line a target.
+# fuzz.sh - builds the fuzz targets with clang, ASan and UBSan, runs them, and prints one line a target.
 # Corpora grow in build/fuzz-corpus/<target>; an input that breaks something is left in
 # build/fuzz-findings. Exit code: 0 no finding, 1 a finding, 2 could not run.
 set -euo pipefail
@@ -38,7 +38,7 @@ while [ $# -gt 0 ]; do
         ;;
     -*) fail "no option $1; see --help" ;;
     *)
-        [ -f "tests/fuzz/fuzz_$1.c" ] || fail "no target $1; there are: $(all_targets | tr '\n' ' ')"
+        [ -f "tests/fuzz/fuzz_$1.c" ] || fail "no target $1; see --help"
         targets+=("$1")
         shift
         ;;
@@ -49,7 +49,7 @@ done
 
 [ -x .venv/bin/meson ] && PATH=$PWD/.venv/bin:$PATH
 for tool in clang meson ninja python3; do
-    command -v "$tool" >/dev/null || fail "$tool is missing (apt install clang ninja-build; meson in .venv)"
+    command -v "$tool" >/dev/null || fail "$tool is missing; scripts/setup.sh installs it"
 done
 
 build=build/fuzz corpus=build/fuzz-corpus findings=build/fuzz-findings

@@ -131,20 +131,21 @@ static struct source *source_new(size_t window_bytes)
 
 static int open_descriptor(struct source *s, const char *path, struct error *e)
 {
+    const char *name = source_name(path);
     struct stat st;
     bool standard = strcmp(path, "-") == 0;
     s->fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0) {
         int code = errno;
         if (code == ENOENT)
-            return error_set(e, -code, "%s: no such file; check the path", path);
+            return error_set(e, -code, "%s: no such file; check the path", name);
         if (code == EACCES)
-            return error_set(e, -code, "%s: permission denied; make it readable (chmod u+r)", path);
-        return error_set(e, -code, "%s: cannot be opened: %s", path, strerror(code));
+            return error_set(e, -code, "%s: permission denied; make it readable (chmod u+r)", name);
+        return error_set(e, -code, "%s: cannot be opened: %s", name, strerror(code));
     }
     if (fstat(s->fd, &st) == 0) {
         if (S_ISDIR(st.st_mode))
-            return error_set(e, -EISDIR, "%s: is a directory; name a capture file in it", path);
+            return error_set(e, -EISDIR, "%s: is a directory; name a capture file in it", name);
         if (S_ISREG(st.st_mode))
             s->input_total = (uint64_t)st.st_size;
     }
@@ -158,10 +159,10 @@ int source_open_path(struct source **out, const char *path, struct error *e)
 {
     struct source *s = source_new(SOURCE_WINDOW);
     if (!s)
-        return error_set(e, -ENOMEM, "%s: out of memory", path);
+        return error_set(e, -ENOMEM, "%s: out of memory", source_name(path));
     int rc = open_descriptor(s, path, e);
     if (rc == 0)
-        rc = start(s, path, e);
+        rc = start(s, source_name(path), e);
     if (rc) {
         source_close(s);
         return rc;
