@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fuzz.sh - builds the fuzz targets with clang, ASan and UBSan, runs them, and prints one line a target.
+# fuzz.sh - builds the fuzz targets with clang, ASan and UBSan, and runs them: one line a target.
 # Corpora grow in build/fuzz-corpus/<target>; an input that breaks something is left in
 # build/fuzz-findings. Exit code: 0 no finding, 1 a finding, 2 could not run.
 set -euo pipefail
