@@ -135,13 +135,15 @@ static void flush_channels(struct pipeline *p)
     p->flushed = 1;
 }
 
-/* Running digest: all that the wire said, in one 64 x 64 -> 128 multiply, folded. */
-PN_HOT uint64_t event_digest(uint64_t h, const struct pn_event *ev)
+/*
+ * Running digest of all that the wire said, in one 64 x 64 -> 128 multiply, folded. `who` are
+ * bytes that name the instrument on the wire: its number here depends on who was heard of first.
+ */
+PN_HOT uint64_t event_digest(uint64_t h, const struct pn_event *ev, uint64_t who)
 {
-    uint64_t head = (uint64_t)ev->wire_type << 8 ^ (uint64_t)ev->side << 16 ^ ev->flags;
-    uint64_t a = h ^ ev->ref ^ (ev->size << 40 | ev->size >> 24) ^ (uint32_t)ev->px;
-    uint64_t b = ev->seq ^ (ev->ts_ns << 20 | ev->ts_ns >> 44) ^ (ev->ref2 << 8 | ev->ref2 >> 56) ^
-                 (uint64_t)ev->aux << 32 ^ head << 16;
+    uint64_t a = h ^ ev->ref ^ (ev->size << 40 | ev->size >> 24) ^ (uint64_t)(uint32_t)ev->px << 8;
+    uint64_t b = ev->ts_ns ^ (ev->ref2 << 16 | ev->ref2 >> 48) ^ who << 24 ^
+                 ((uint64_t)ev->aux << 32 | (uint32_t)load_u32_le(ev));
     unsigned __int128 m =
         (unsigned __int128)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
     return (uint64_t)m ^ (uint64_t)(m >> 64) ^ h << 1;
@@ -168,12 +170,15 @@ PN_HOT void decode_blocks(struct pipeline *p, const struct run *run, struct chan
         if (PN_LIKELY(n)) {
             ev->seq = seq;
             ev->rx_ns = run->rx_ns;
-            digest = event_digest(digest, ev);
+            uint64_t who = feed == PN_FEED_ITCH50 ? load_u32_le(m + 1)
+                           : len >= 18            ? load_u64_le(m + 10)
+                                                  : 0;
+            digest = event_digest(digest, ev, who);
         }
         if (feed != PN_FEED_ITCH50 && n == 2) {
             ev[1].seq = seq;
             ev[1].rx_ns = run->rx_ns;
-            digest = event_digest(digest, &ev[1]);
+            digest = event_digest(digest, &ev[1], load_u64_le(m + 10));
         }
         if (PN_LIKELY(len))
             ch->pub->by_type[m[0]]++;

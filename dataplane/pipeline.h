@@ -10,7 +10,7 @@
 #include "io/io.h"
 
 enum {
-    PIPELINE_EVENTS = 256, /* decoded ahead of the books; what look-ahead can see */
+    PIPELINE_EVENTS = 128, /* decoded ahead of the books; what look-ahead can see */
 };
 
 enum pipeline_stage { STAGE_IO, STAGE_NET, STAGE_SEQUENCE, STAGE_DECODE, STAGE_BOOK, STAGES };
@@ -42,7 +42,7 @@ struct pipeline {
     uint64_t blocks_left;
 
     /* Decoded events; those before event_at are in the books. */
-    struct pn_event event[PIPELINE_EVENTS + BOOK_AHEAD] __attribute__((aligned(64)));
+    struct pn_event event[PIPELINE_EVENTS] __attribute__((aligned(64)));
     uint32_t events, event_at;
 };
 

@@ -75,6 +75,11 @@ PN_HOT void store_u48_be(void *p, uint64_t v)
     store_u32_be((uint8_t *)p + 2, (uint32_t)v);
 }
 
+PN_HOT void store_u64_le(void *p, uint64_t v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
 /* Smallest power of two that is at least v (v <= 2^63). */
 static inline uint64_t round_pow2(uint64_t v)
 {

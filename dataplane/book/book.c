@@ -5,11 +5,7 @@
 #include "book/top.h"
 #include "book/trades.h"
 
-enum {
-    AHEAD_ENTRY = BOOK_AHEAD, /* events between fetching the first lines of index and book, ... */
-    AHEAD_ORDER = 32,         /* ... the order that the index names, ... */
-    AHEAD_LEVEL = 16,         /* ... the price level that order or book names, and applying */
-};
+enum { LOOK_AHEAD_MIN = 4 }; /* fewer events than this are not worth further looks ahead */
 
 PN_HOT void count(struct books *b, enum pn_reason reason)
 {
@@ -36,7 +32,7 @@ PN_HOT struct level_at level_make(struct books *b, struct pn_book *bk, struct pn
     }
     struct level_at at = ladder_find(l, bk, ev->instrument, side, ev->px);
     if (PN_UNLIKELY(!at.page)) {
-        uint32_t number = ladder_steps(bk, ev->px) / PN_PAGE_LEVELS;
+        uint32_t number = ladder_rank(bk, side, ev->px) / PN_PAGE_LEVELS;
         at.page = ladder_create(l, bk, ev->instrument, side, number);
         if (!at.page)
             reject(b->self, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
@@ -95,7 +91,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
         .ref = ref,
         .size = (uint32_t)ev->size,
         .px = ev->px,
-        .stamp = t->pool->stamp++,
+        .stamp = (uint32_t)ev->seq,
         .owner = ev->instrument * 2 + side,
         .mpid = mpid,
         .level = at.page * PN_PAGE_LEVELS + at.bit,
@@ -127,7 +123,7 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
     uint64_t *word = &b->ladder.page[page].level[bit];
     uint64_t less = size << LEVEL_ORDER_BITS | gone;
     /* Only after pages ran out can an order be without its level. */
-    if (PN_UNLIKELY(!page || *word < less || (gone && !LEVEL_ORDERS(*word))))
+    if (PN_UNLIKELY(*word < less))
         return;
     *word -= less;
     ladder_note(&b->ladder, bk, side, page, bit, *word);
@@ -162,6 +158,17 @@ static __attribute__((noinline)) void reduce_bad(struct books *b, struct pn_book
     order_reduce(b, bk, ev, id, b->orders.slot[id].size);
 }
 
+/* How the kinds of reduction differ, as masks: a branch on the kind is as good as random. */
+static const struct reduction {
+    uint64_t all;       /* takes what is left, whatever the message says */
+    uint64_t keep_size; /* the event's size is not that of the reduction */
+    uint32_t keep_px;   /* the event's price is not the order's */
+} reductions[PN_EV_REPLACE + 1] = {
+    [PN_EV_EXECUTE_AT] = {.keep_px = UINT32_MAX},
+    [PN_EV_DELETE] = {.all = UINT64_MAX},
+    [PN_EV_REPLACE] = {.all = UINT64_MAX, .keep_size = UINT64_MAX, .keep_px = UINT32_MAX},
+};
+
 /* EXECUTE, EXECUTE_AT, CANCEL, DELETE, and the first half of REPLACE. */
 PN_HOT void apply_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
@@ -169,13 +176,13 @@ PN_HOT void apply_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
     if (PN_UNLIKELY(!id))
         return;
     const struct pn_order *o = &b->orders.slot[id];
-    uint64_t left = o->size;
     uint32_t kind = ev->kind, mpid = o->mpid;
-    /* Selected, not branched upon: the kind is as good as random. */
-    uint64_t size = (kind == PN_EV_DELETE) | (kind == PN_EV_REPLACE) ? left : ev->size;
+    const struct reduction *r = &reductions[kind];
+    uint64_t left = o->size, wire_size = ev->size;
+    uint64_t size = (left & r->all) | (wire_size & ~r->all);
     ev->side = o->owner & 1;
-    ev->size = kind == PN_EV_REPLACE ? ev->size : size;
-    ev->px = (kind == PN_EV_EXECUTE_AT) | (kind == PN_EV_REPLACE) ? ev->px : o->px;
+    ev->size = (wire_size & r->keep_size) | (size & ~r->keep_size);
+    ev->px = (int32_t)(((uint32_t)ev->px & r->keep_px) | ((uint32_t)o->px & ~r->keep_px));
     if (PN_UNLIKELY(size - 1 >= left)) {
         reduce_bad(b->self, bk, ev, id);
         return;
@@ -279,48 +286,52 @@ PN_HOT void prefetch_level(const struct books *b, const struct pn_event *ev)
     uint32_t id = *orders_entry(&b->orders, ev->ref) >> YOUNG_LEFT_BITS;
     uint32_t side = ev->side & 1;
     uint32_t old = b->orders.slot[id].level;
-    uint32_t new = bk->best[side] * PN_PAGE_LEVELS + ladder_steps(bk, ev->px) % PN_PAGE_LEVELS;
-    uint32_t level = ev->kind == PN_EV_ADD ? new : old;
+    uint32_t rank = ladder_rank(bk, side, ev->px), number = rank / PN_PAGE_LEVELS;
+    uint32_t far = -(uint32_t)(number != bk->best_number[side]);
+    uint32_t page = (bk->best[side] & ~far) | (bk->dir[number % PN_DIR_WAYS][side].page & far);
+    uint32_t new = page *PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS;
+    uint32_t is_new = -(uint32_t)(ev->kind == PN_EV_ADD);
+    uint32_t level = (new &is_new) | (old & ~is_new);
     __builtin_prefetch(&b->ladder.page[level / PN_PAGE_LEVELS].level[level % PN_PAGE_LEVELS], 1);
 }
 
-/* Rare ones: a book's first event, and events whose decoder did not trust a field. */
-static __attribute__((noinline)) int first_or_refused(struct pn_book *bk, const struct pn_event *ev)
+/* Everything but orders. */
+static __attribute__((noinline)) void apply_rest(struct books *b, struct pn_book *bk,
+                                                 struct pn_event *ev)
 {
-    if (!bk->top.state)
-        top_set_valid(bk);
-    if (ev->flags & PN_EVF_REJECTED)
+    if (ev->kind > PN_EV_QUOTE) {
+        apply_other(b, bk, ev);
+        return;
+    }
+    bk->events++;
+    /* The decoder did not trust a field of it. */
+    if (ev->flags & PN_EVF_REJECTED) {
         top_set_stale(bk, PN_STALE_INCONSISTENT);
-    return ev->flags & PN_EVF_REJECTED;
-}
-
-static __attribute__((noinline)) void apply_levels(struct books *b, struct pn_book *bk,
-                                                   struct pn_event *ev)
-{
+        return;
+    }
+    seqlock_begin(&bk->seq);
     if (ev->kind == PN_EV_LEVEL)
         apply_level(b, bk, ev);
     else
         apply_quote(b, bk, ev);
+    seqlock_end(&bk->seq);
 }
 
 PN_HOT void apply_one(struct books *b, struct pn_event *ev)
 {
     struct pn_book *bk = &b->book[ev->instrument];
-    if (PN_UNLIKELY(ev->kind > PN_EV_QUOTE)) {
-        apply_other(b->self, bk, ev);
+    /* Kind and the rejected flag in one look. */
+    uint32_t head = load_u32_le(ev) & (0xff | PN_EVF_REJECTED << 16);
+    if (PN_UNLIKELY(head > PN_EV_REPLACE)) {
+        apply_rest(b->self, bk, ev);
         return;
     }
     bk->events++;
-    if (PN_UNLIKELY((bk->top.state == 0) | (ev->flags & PN_EVF_REJECTED)) &&
-        first_or_refused(bk, ev))
-        return;
     seqlock_begin(&bk->seq);
-    if (ev->kind == PN_EV_ADD)
+    if (head == PN_EV_ADD)
         order_add(b, bk, ev, ev->ref, ev->side, ev->aux);
-    else if (PN_LIKELY(ev->kind <= PN_EV_REPLACE))
-        apply_reduce(b, bk, ev);
     else
-        apply_levels(b->self, bk, ev);
+        apply_reduce(b, bk, ev);
     seqlock_end(&bk->seq);
 }
 
@@ -330,20 +341,16 @@ uint32_t book_apply(struct books *self, struct pn_event *ev, uint32_t n)
     /* Every event changes each side's top at most once, and a replace twice. */
     if (b->bbo && (b->bbo_cap - b->bbo_count) / 2 < n)
         n = (uint32_t)((b->bbo_cap - b->bbo_count) / 2);
-    for (uint32_t i = 0; i < n && i < AHEAD_ENTRY; i++)
+    /* One loop a step: each is short enough to run far ahead of the memory it asks for. */
+    for (uint32_t i = 0; i < n; i++)
         prefetch_entry(b, &ev[i]);
-    if (PN_LIKELY(n > AHEAD_LEVEL)) {
-        for (uint32_t i = 0; i < n && i < AHEAD_ORDER; i++)
+    if (PN_LIKELY(n > LOOK_AHEAD_MIN)) {
+        for (uint32_t i = 0; i < n; i++)
             prefetch_order(b, &ev[i]);
-        for (uint32_t i = 0; i < AHEAD_LEVEL; i++)
+        for (uint32_t i = 0; i < n; i++)
             prefetch_level(b, &ev[i]);
     }
-    /* Looking past the end is harmless: there lie old events, or zeros. See BOOK_AHEAD. */
-    for (uint32_t i = 0; i < n; i++) {
-        prefetch_entry(b, &ev[i + AHEAD_ENTRY]);
-        prefetch_order(b, &ev[i + AHEAD_ORDER]);
-        prefetch_level(b, &ev[i + AHEAD_LEVEL]);
+    for (uint32_t i = 0; i < n; i++)
         apply_one(b, &ev[i]);
-    }
     return n;
 }

@@ -12,11 +12,9 @@
 #include "book/orders.h"
 #include "shm/region.h"
 
-/* Events past the last one that book_apply may look at, never use: the caller's array has them. */
-enum { BOOK_AHEAD = 48 };
-
 struct books {
     struct pn_book *book;
+    const struct pn_instrument *instrument;
     struct pn_channel *channel;
     struct pn_counters *counters;
     struct pn_trade *trade;

@@ -71,11 +71,6 @@ uint32_t ladder_find_far(struct ladder *l, struct pn_book *bk, uint32_t instrume
     return id;
 }
 
-static int is_better(uint32_t side, uint32_t a, uint32_t b)
-{
-    return side == PN_BID ? a > b : a < b;
-}
-
 /* Links a page into its side's list; the best page is where the search starts. */
 static void list_insert(struct ladder *l, const struct pn_book *bk, uint32_t side, uint32_t id)
 {
@@ -83,13 +78,13 @@ static void list_insert(struct ladder *l, const struct pn_book *bk, uint32_t sid
     uint32_t at = bk->best[side];
     if (!at)
         return;
-    if (is_better(side, p->number, l->page[at].number)) {
-        while (l->page[at].better && is_better(side, p->number, l->page[l->page[at].better].number))
+    if (p->number > l->page[at].number) {
+        while (l->page[at].better && p->number > l->page[l->page[at].better].number)
             at = l->page[at].better;
         p->better = l->page[at].better;
         p->worse = at;
     } else {
-        while (l->page[at].worse && is_better(side, l->page[l->page[at].worse].number, p->number))
+        while (l->page[at].worse && l->page[l->page[at].worse].number > p->number)
             at = l->page[at].worse;
         p->better = at;
         p->worse = l->page[at].worse;
@@ -244,17 +239,18 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
         struct pn_page *old = &l->page[at];
         for (uint64_t left = old->occupied; left; left &= left - 1) {
             uint32_t bit = (uint32_t)__builtin_ctzll(left);
-            int32_t px = (int32_t)((old->number * PN_PAGE_LEVELS + bit) * old_step);
-            uint32_t steps = ladder_steps(bk, px);
-            uint32_t id = ladder_find_far(l, bk, instrument, side, steps / PN_PAGE_LEVELS);
+            uint32_t old_rank = old->number * PN_PAGE_LEVELS + bit;
+            int32_t px = (int32_t)((old_rank ^ ladder_flip(side)) * old_step);
+            uint32_t rank = ladder_rank(bk, side, px);
+            uint32_t id = ladder_find_far(l, bk, instrument, side, rank / PN_PAGE_LEVELS);
             if (!id)
-                id = ladder_create(l, bk, instrument, side, steps / PN_PAGE_LEVELS);
+                id = ladder_create(l, bk, instrument, side, rank / PN_PAGE_LEVELS);
             if (!id) {
                 rc = -1;
                 continue;
             }
-            l->page[id].level[steps % PN_PAGE_LEVELS] = old->level[bit];
-            ladder_note(l, bk, side, id, steps % PN_PAGE_LEVELS, old->level[bit]);
+            l->page[id].level[rank % PN_PAGE_LEVELS] = old->level[bit];
+            ladder_note(l, bk, side, id, rank % PN_PAGE_LEVELS, old->level[bit]);
         }
         uint32_t next = old->worse;
         l->pool->empty_pages -= !old->occupied;

@@ -6,6 +6,9 @@
  * page in that place. Nothing is ever re-centred, and any price the instrument can have is held
  * exactly: a price off the grid makes the grid finer, once (ladder_regrid).
  *
+ * Prices are ranked so that on either side the better one has the higher rank: bids by their price
+ * in steps, offers by its mirror image. Everything but this one xor is then the same for both.
+ *
  * A level's word is the size (level books) or size << 24 | orders (order books); 0 is no level.
  */
 #ifndef PN_BOOK_LADDER_H
@@ -42,6 +45,17 @@ PN_HOT uint32_t ladder_steps(const struct pn_book *bk, int32_t px)
     return (uint32_t)(((unsigned __int128)((uint64_t)(uint32_t)px << 1) * bk->step_mul) >> 64);
 }
 
+/* Rank of a price on a side. */
+PN_HOT uint32_t ladder_flip(uint32_t side)
+{
+    return -side >> 1;
+}
+
+PN_HOT uint32_t ladder_rank(const struct pn_book *bk, uint32_t side, int32_t px)
+{
+    return ladder_steps(bk, px) ^ ladder_flip(side);
+}
+
 /* Cold half of ladder_find: the index. Returns the page or 0, and refreshes the directory. */
 uint32_t ladder_find_far(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
                          uint32_t number);
@@ -57,9 +71,9 @@ void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side);
 PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_t instrument,
                                    uint32_t side, int32_t px)
 {
-    uint32_t steps = ladder_steps(bk, px);
-    uint32_t number = steps / PN_PAGE_LEVELS;
-    struct level_at at = {.page = bk->best[side], .bit = steps % PN_PAGE_LEVELS};
+    uint32_t rank = ladder_rank(bk, side, px);
+    uint32_t number = rank / PN_PAGE_LEVELS;
+    struct level_at at = {.page = bk->best[side], .bit = rank % PN_PAGE_LEVELS};
     if (PN_UNLIKELY(number != bk->best_number[side] || !at.page)) {
         const struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
         at.page = PN_LIKELY(d->number == number + 1)
@@ -70,16 +84,15 @@ PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_
 }
 
 /* Price of a page's level. */
-PN_HOT int32_t ladder_px(const struct pn_book *bk, uint32_t number, uint32_t bit)
+PN_HOT int32_t ladder_px(const struct pn_book *bk, uint32_t side, uint32_t number, uint32_t bit)
 {
-    return (int32_t)((number * PN_PAGE_LEVELS + bit) * bk->step);
+    return (int32_t)(((number * PN_PAGE_LEVELS + bit) ^ ladder_flip(side)) * bk->step);
 }
 
-/* Best occupied level of a page that has one: the highest bid, the lowest ask. */
-PN_HOT uint32_t ladder_best_bit(uint64_t occupied, uint32_t side)
+/* Best occupied level of a page that has one. */
+PN_HOT uint32_t ladder_best_bit(uint64_t occupied)
 {
-    return side == PN_BID ? 63u - (uint32_t)__builtin_clzll(occupied)
-                          : (uint32_t)__builtin_ctzll(occupied);
+    return 63u - (uint32_t)__builtin_clzll(occupied);
 }
 
 /* A page's occupancy, wherever it is kept at the moment. */
@@ -99,8 +112,7 @@ PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uin
 {
     if (PN_UNLIKELY(page != bk->best[side])) {
         uint32_t number = l->page[page].number;
-        if (word && (!bk->best[side] || (side == PN_BID ? number > bk->best_number[side]
-                                                        : number < bk->best_number[side])))
+        if (word && (number > bk->best_number[side] || !bk->best[side]))
             ladder_set_best(l, bk, side, page);
     }
     uint64_t *occupied = ladder_occupied(l, bk, side, page);

@@ -10,6 +10,7 @@ void books_attach(struct books *b, const struct region *r, const struct pn_confi
     struct pn_counters *counters = region_section(r, PN_SEC_COUNTERS);
     *b = (struct books){
         .book = region_section(r, PN_SEC_BOOKS),
+        .instrument = region_section(r, PN_SEC_INSTRUMENTS),
         .channel = region_section(r, PN_SEC_CHANNELS),
         .counters = counters,
         .trade = region_section(r, PN_SEC_TRADES),
@@ -125,9 +126,10 @@ static uint64_t digest_side(const struct books *b, const struct pn_book *bk, uin
         const struct pn_page *p = &b->ladder.page[id];
         uint64_t left = id == bk->best[side] ? bk->occupied[side] : p->occupied;
         while (left) {
-            uint32_t bit = ladder_best_bit(left, side);
+            uint32_t bit = ladder_best_bit(left);
             left &= ~(1ull << bit);
-            h = fold(fold(h, (uint64_t)(uint32_t)ladder_px(bk, p->number, bit)), p->level[bit]);
+            h = fold(fold(h, (uint64_t)(uint32_t)ladder_px(bk, side, p->number, bit)),
+                     p->level[bit]);
         }
     }
     return h;
@@ -140,7 +142,9 @@ uint64_t book_digest(const struct books *b)
         const struct pn_book *bk = &b->book[i];
         if (!bk->events && !bk->trades && !bk->top.trading)
             continue;
-        uint64_t own = fold(digest_side(b, bk, PN_BID, i), ~0ull);
+        /* By name and number on the wire: the place here depends on who was heard of first. */
+        uint64_t who = fold(load_u64_le(b->instrument[i].name), b->instrument[i].locate);
+        uint64_t own = fold(digest_side(b, bk, PN_BID, who), ~0ull);
         own = digest_side(b, bk, PN_ASK, own);
         own = fold(fold(own, bk->volume), (uint64_t)bk->trades << 32 | bk->top.trading);
         /* Instruments add up, so that the order in which channels appeared does not matter. */

@@ -30,6 +30,7 @@ static inline void top_record(struct books *b, const struct pn_book *bk, const s
 PN_HOT void top_publish(struct books *b, struct pn_book *bk, const struct pn_event *ev)
 {
     struct pn_top *t = &bk->top;
+    t->state += !t->state; /* the first thing that happens to a book happens at its top */
     t->ts_ns = ev->ts_ns;
     t->changes++;
     seqlock_end(&t->seq);
@@ -64,8 +65,8 @@ PN_HOT uint64_t top_scan(const struct books *b, const struct pn_book *bk, uint32
     *px = 0;
     if (PN_UNLIKELY(!occupied))
         return 0;
-    uint32_t bit = ladder_best_bit(occupied, side);
-    *px = ladder_px(bk, bk->best_number[side], bit);
+    uint32_t bit = ladder_best_bit(occupied);
+    *px = ladder_px(bk, side, bk->best_number[side], bit);
     return b->ladder.page[bk->best[side]].level[bit];
 }
 
@@ -118,14 +119,6 @@ static inline void top_set_stale(struct pn_book *bk, uint8_t why)
     seqlock_begin(&bk->top.seq);
     bk->top.stale_why |= why;
     bk->top.state = PN_BOOK_STALE;
-    seqlock_end(&bk->top.seq);
-}
-
-/* The first event of a book. */
-static inline void top_set_valid(struct pn_book *bk)
-{
-    seqlock_begin(&bk->top.seq);
-    bk->top.state = PN_BOOK_VALID;
     seqlock_end(&bk->top.seq);
 }
 

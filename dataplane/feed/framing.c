@@ -2,19 +2,20 @@
 #include "feed/framing.h"
 
 /* Counts whole blocks; *used says how many bytes they take. */
-PN_HOT uint32_t blocks_walk(const uint8_t *p, uint32_t bytes, uint32_t max, int big_endian,
+PN_HOT uint32_t blocks_walk(const uint8_t *blocks, uint32_t bytes, uint32_t max, int big_endian,
                             uint32_t *used)
 {
-    uint32_t at = 0, count = 0;
-    while (count < max && bytes - at >= 2) {
-        uint32_t next = at + 2 + block_length(p + at, big_endian);
-        if (next > bytes)
+    const uint8_t *p = blocks, *end = blocks + bytes;
+    uint32_t left = max;
+    while (left && end - p >= 2) {
+        const uint8_t *next = p + 2 + block_length(p, big_endian);
+        if (PN_UNLIKELY(next > end))
             break;
-        at = next;
-        count++;
+        p = next;
+        left--;
     }
-    *used = at;
-    return count;
+    *used = (uint32_t)(p - blocks);
+    return max - left;
 }
 
 /* Takes the blocks of a payload that should hold `want` of them in exactly `len` bytes. */

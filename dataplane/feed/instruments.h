@@ -57,9 +57,10 @@ PN_HOT uint32_t instrument_map_locate(struct instrument_map *m, uint32_t locate)
     return base + locate % INSTRUMENT_CHUNK;
 }
 
-PN_HOT int instrument_map_is_named(const struct instrument_map *m, uint32_t locate)
+/* Bit 0: the record of this locate carries a name; the other bits mean nothing. */
+PN_HOT uint32_t instrument_map_named(const struct instrument_map *m, uint32_t locate)
 {
-    return m->named[locate / 64] >> (locate % 64) & 1;
+    return (uint32_t)(m->named[locate / 64] >> (locate % 64));
 }
 
 #endif

@@ -5,107 +5,61 @@
 #define MASK32 UINT32_MAX
 
 /* Offsets within the message; `size` names the first byte of a 4-byte field. */
-#define SIDE(off) .side_off = (off), .side_mask = 1
+#define SIDE(off, mask) .side_off = (off), .side_mask = (mask)
 #define REF(off) .ref_off = (off), .ref_mask = MASK64
 #define REF2(off) .ref2_off = (off), .ref2_mask = MASK64
 #define SIZE4(off) .size_off = (off)-4, .size_mask = MASK32
 #define SIZE8(off) .size_off = (off), .size_mask = MASK64
 #define PX(off) .px_off = (off), .px_mask = MASK32
 #define AUX(off) .aux_off = (off), .aux_mask = MASK32
-#define STOCK(off) .stock_off = (off)
+#define STOCK(off) .stock_off = (off), .has_stock = 1
 
+#define TYPE(letter, bytes, event) .head = (uint32_t)(letter) << 24 | (event), .len = (bytes)
+
+/* clang-format off */
 const struct itch50_type itch50_types[256] = {
-    ['S'] = {.len = 12, .kind = PN_EV_SYSTEM, .extra = 1, .label = "system_event"},
-    ['R'] = {.len = 39,
-             .kind = PN_EV_INSTRUMENT,
-             STOCK(11),
-             SIZE4(21),
-             .extra = 1,
+    ['S'] = {TYPE('S', 12, PN_EV_SYSTEM), .extra = 1, .label = "system_event"},
+    ['R'] = {TYPE('R', 39, PN_EV_INSTRUMENT), STOCK(11), SIZE4(21), .extra = 1,
              .label = "stock_directory"},
-    ['H'] =
-        {.len = 25, .kind = PN_EV_STATUS, STOCK(11), .extra = 1, .label = "stock_trading_action"},
-    ['Y'] = {.len = 20, .kind = PN_EV_INFO, STOCK(11), .label = "reg_sho_restriction"},
-    ['L'] =
-        {.len = 26, .kind = PN_EV_INFO, STOCK(15), AUX(11), .label = "market_participant_position"},
-    ['V'] = {.len = 35,
-             .kind = PN_EV_INFO,
-             REF(11),
-             REF2(19),
-             SIZE8(27),
+    ['H'] = {TYPE('H', 25, PN_EV_STATUS), STOCK(11), .extra = 1,
+             .label = "stock_trading_action"},
+    ['Y'] = {TYPE('Y', 20, PN_EV_INFO), STOCK(11), .label = "reg_sho_restriction"},
+    ['L'] = {TYPE('L', 26, PN_EV_INFO), STOCK(15), AUX(11),
+             .label = "market_participant_position"},
+    ['V'] = {TYPE('V', 35, PN_EV_INFO), REF(11), REF2(19), SIZE8(27),
              .label = "mwcb_decline_level"},
-    ['W'] = {.len = 12, .kind = PN_EV_INFO, .label = "mwcb_status"},
-    ['K'] = {.len = 28,
-             .kind = PN_EV_INFO,
-             STOCK(11),
-             SIZE4(19),
-             PX(24),
+    ['W'] = {TYPE('W', 12, PN_EV_INFO), .label = "mwcb_status"},
+    ['K'] = {TYPE('K', 28, PN_EV_INFO), STOCK(11), SIZE4(19), PX(24),
              .label = "ipo_quoting_period"},
-    ['J'] = {.len = 35, .kind = PN_EV_INFO, STOCK(11), PX(19), .label = "luld_auction_collar"},
-    ['h'] = {.len = 21, .kind = PN_EV_STATUS, STOCK(11), .extra = 1, .label = "operational_halt"},
-    ['A'] = {.len = 36,
-             .kind = PN_EV_ADD,
-             REF(11),
-             SIDE(19),
-             SIZE4(20),
-             STOCK(24),
-             PX(32),
+    ['J'] = {TYPE('J', 35, PN_EV_INFO), STOCK(11), PX(19), .label = "luld_auction_collar"},
+    ['h'] = {TYPE('h', 21, PN_EV_STATUS), STOCK(11), .extra = 1, .label = "operational_halt"},
+    ['A'] = {TYPE('A', 36, PN_EV_ADD), REF(11), SIDE(19, 0x81), SIZE4(20), STOCK(24), PX(32),
              .label = "add_order"},
-    ['F'] = {.len = 40,
-             .kind = PN_EV_ADD,
-             REF(11),
-             SIDE(19),
-             SIZE4(20),
-             STOCK(24),
-             PX(32),
-             AUX(36),
-             .label = "add_order_mpid"},
-    ['E'] =
-        {.len = 31, .kind = PN_EV_EXECUTE, REF(11), SIZE4(19), REF2(23), .label = "order_executed"},
-    ['C'] = {.len = 36,
-             .kind = PN_EV_EXECUTE_AT,
-             REF(11),
-             SIZE4(19),
-             REF2(23),
-             PX(32),
-             .extra = 1,
+    ['F'] = {TYPE('F', 40, PN_EV_ADD), REF(11), SIDE(19, 0x81), SIZE4(20), STOCK(24), PX(32),
+             AUX(36), .label = "add_order_mpid"},
+    ['E'] = {TYPE('E', 31, PN_EV_EXECUTE), REF(11), SIZE4(19), REF2(23),
+             .label = "order_executed"},
+    ['C'] = {TYPE('C', 36, PN_EV_EXECUTE_AT), REF(11), SIZE4(19), REF2(23), PX(32), .extra = 1,
              .label = "order_executed_with_price"},
-    ['X'] = {.len = 23, .kind = PN_EV_CANCEL, REF(11), SIZE4(19), .label = "order_cancel"},
-    ['D'] = {.len = 19, .kind = PN_EV_DELETE, REF(11), .label = "order_delete"},
-    ['U'] = {.len = 35,
-             .kind = PN_EV_REPLACE,
-             REF(11),
-             REF2(19),
-             SIZE4(27),
-             PX(31),
+    ['X'] = {TYPE('X', 23, PN_EV_CANCEL), REF(11), SIZE4(19), .label = "order_cancel"},
+    ['D'] = {TYPE('D', 19, PN_EV_DELETE), REF(11), .label = "order_delete"},
+    ['U'] = {TYPE('U', 35, PN_EV_REPLACE), REF(11), REF2(19), SIZE4(27), PX(31),
              .label = "order_replace"},
-    ['P'] = {.len = 44,
-             .kind = PN_EV_TRADE,
-             REF(11),
-             SIDE(19),
-             SIZE4(20),
-             STOCK(24),
-             PX(32),
-             REF2(36),
-             .label = "trade"},
-    ['Q'] = {.len = 40,
-             .kind = PN_EV_CROSS,
-             SIZE8(11),
-             STOCK(19),
-             PX(27),
-             REF2(31),
-             .extra = 1,
+    ['P'] = {TYPE('P', 44, PN_EV_TRADE), REF(11), SIDE(19, 0x01), SIZE4(20), STOCK(24), PX(32),
+             REF2(36), .label = "trade"},
+    ['Q'] = {TYPE('Q', 40, PN_EV_CROSS), SIZE8(11), STOCK(19), PX(27), REF2(31), .extra = 1,
              .label = "cross_trade"},
-    ['B'] = {.len = 19, .kind = PN_EV_BROKEN, REF2(11), .label = "broken_trade"},
-    ['I'] = {.len = 50,
-             .kind = PN_EV_INFO,
-             REF(11),
-             REF2(19),
-             STOCK(28),
-             PX(44),
+    ['B'] = {TYPE('B', 19, PN_EV_BROKEN), REF2(11), .label = "broken_trade"},
+    ['I'] = {TYPE('I', 50, PN_EV_INFO), REF(11), REF2(19), STOCK(28), PX(44),
              .label = "net_order_imbalance"},
-    ['N'] = {.len = 20, .kind = PN_EV_INFO, STOCK(11), .label = "retail_price_improvement"},
-    ['O'] = {.len = 48, .kind = PN_EV_INFO, STOCK(11), PX(20), .label = "direct_listing"},
+    ['N'] = {TYPE('N', 20, PN_EV_INFO), STOCK(11), .label = "retail_price_improvement"},
+    ['O'] = {TYPE('O', 48, PN_EV_INFO), STOCK(11), PX(20), .label = "direct_listing"},
 };
+
+const uint8_t itch50_sides[256] = {
+    [0 ... 'A'] = 0x80, ['B'] = PN_BID, ['C' ... 'R'] = 0x80, ['S'] = PN_ASK, ['T' ... 255] = 0x80,
+};
+/* clang-format on */
 
 static uint32_t trading_of(uint8_t state)
 {
@@ -134,12 +88,10 @@ void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event 
 {
     const struct itch50_type *t = &itch50_types[m[0]];
     uint32_t locate = load_u16_be(m + 1);
-    if (t->stock_off && !instrument_map_is_named(c->map, locate))
+    if (t->has_stock && !(instrument_map_named(c->map, locate) & 1))
         instrument_map_name(c->map, locate, m + t->stock_off);
-    if ((uint32_t)ev->px > ITCH50_PRICE_MAX && ev->kind != PN_EV_INFO)
-        refuse_field(c, ev);
-    else if (t->side_mask && m[t->side_off] != 'B' && m[t->side_off] != 'S' &&
-             ev->kind == PN_EV_ADD)
+    if (((uint32_t)ev->px > ITCH50_PRICE_MAX && ev->kind != PN_EV_INFO) ||
+        (itch50_sides[m[t->side_off]] & t->side_mask) >> 7)
         refuse_field(c, ev);
     switch (m[0]) {
     case 'S':

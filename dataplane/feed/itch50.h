@@ -11,18 +11,19 @@
 #include "feed/decode.h"
 
 struct itch50_type {
+    uint32_t head;     /* kind, side 0, flags, type: as an event begins */
     uint8_t len;       /* 0: unknown type */
-    uint8_t kind;      /* enum pn_event_kind */
-    uint8_t stock_off; /* 8-byte symbol, 0 = none */
     uint8_t extra;     /* needs itch50_extra */
+    uint8_t has_stock; /* 1: an 8-byte symbol at stock_off */
+    uint8_t stock_off;
     uint8_t side_off;
+    uint8_t side_mask; /* 0x81: must be B or S; 0: no side */
     uint8_t ref_off;
     uint8_t ref2_off;
     uint8_t size_off; /* of the field's last eight bytes */
     uint8_t px_off;
     uint8_t aux_off;
-    uint8_t side_mask;
-    uint8_t flags;
+    uint8_t reserved;
     uint32_t px_mask;
     uint32_t aux_mask;
     uint64_t ref_mask;
@@ -33,7 +34,13 @@ struct itch50_type {
 
 extern const struct itch50_type itch50_types[256];
 
-enum { ITCH50_PRICE_MAX = 2000000000 }; /* 200,000.0000, the protocol's own limit */
+/* B is 0, S is 1, anything else 0x80. */
+extern const uint8_t itch50_sides[256];
+
+enum {
+    ITCH50_PRICE_MAX = 2000000000, /* 200,000.0000, the protocol's own limit */
+    ITCH50_LEN_MIN = 12,           /* no type is shorter */
+};
 
 /* Types that do not fit the table alone: S, H, h, C and bad fields. */
 void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event *ev);
@@ -45,7 +52,7 @@ uint32_t itch50_refuse(const struct decode_ctx *c, const uint8_t *m, uint32_t le
 PN_HOT uint32_t itch50_decode(const struct decode_ctx *c, const uint8_t *m, uint32_t len,
                               struct pn_event *ev)
 {
-    if (PN_UNLIKELY(!len))
+    if (PN_UNLIKELY(len < ITCH50_LEN_MIN))
         return itch50_refuse(c, m, len, ev);
     const struct itch50_type *t = &itch50_types[m[0]];
     if (PN_UNLIKELY(len != t->len)) {
@@ -57,24 +64,19 @@ PN_HOT uint32_t itch50_decode(const struct decode_ctx *c, const uint8_t *m, uint
     uint32_t instrument = instrument_map_locate(c->map, locate);
     if (PN_UNLIKELY(instrument == INSTRUMENT_NONE))
         return decode_lost(c, PN_R_INSTRUMENTS_FULL, ev);
-    ev->kind = t->kind;
-    ev->side = m[t->side_off] & t->side_mask;
-    ev->flags = t->flags;
-    ev->wire_type = m[0];
-    ev->instrument = instrument;
-    ev->ts_ns = load_u48_be(m + 5);
+    uint32_t side = itch50_sides[m[t->side_off]] & t->side_mask;
+    uint32_t px = load_u32_be(m + t->px_off) & t->px_mask;
+    store_u64_le(ev, t->head | (side & 1) << 8 | (uint64_t)instrument << 32);
+    ev->ts_ns = load_u64_be(m + 3) & 0xffffffffffffull;
     ev->ref = load_u64_be(m + t->ref_off) & t->ref_mask;
     ev->ref2 = load_u64_be(m + t->ref2_off) & t->ref2_mask;
     ev->size = load_u64_be(m + t->size_off) & t->size_mask;
-    uint32_t px = load_u32_be(m + t->px_off) & t->px_mask;
     ev->px = (int32_t)px;
     ev->aux = load_u32_be(m + t->aux_off) & t->aux_mask;
     /* One test for all that is rare, and no branch that depends on the type: types come in no
      * order, and a branch that knows them is mispredicted half of the time. */
-    uint8_t side = m[t->side_off];
-    uint32_t unnamed = (t->stock_off != 0) & !instrument_map_is_named(c->map, locate);
-    uint32_t no_side = t->side_mask & (side != 'B') & (side != 'S');
-    if (PN_UNLIKELY(t->extra | unnamed | no_side | (px > ITCH50_PRICE_MAX)))
+    uint32_t unnamed = t->has_stock & ~instrument_map_named(c->map, locate);
+    if (PN_UNLIKELY(t->extra | unnamed | side >> 7 | (px > ITCH50_PRICE_MAX)))
         itch50_extra(c, m, ev);
     return 1;
 }

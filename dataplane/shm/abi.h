@@ -148,7 +148,7 @@ struct pn_top {
 /* One page of a side: 64 neighbouring price steps. */
 struct pn_page {
     uint64_t occupied; /* bit i: level[i] has size; not kept here while this page is best */
-    uint32_t number;   /* price step of level 0, divided by 64 */
+    uint32_t number;   /* rank of level 0, divided by 64 (book/ladder.h) */
     uint32_t better;   /* next page towards the touch, 0 = none */
     uint32_t worse;    /* next page away from the touch, 0 = none */
     uint32_t owner;    /* instrument * 2 + side, plus 1; 0 = free */
@@ -193,7 +193,8 @@ struct pn_order {
     uint64_t ref;
     uint32_t size;
     int32_t px;
-    uint32_t stamp; /* arrival number: earlier stamps at one price are served first */
+    uint32_t
+        stamp; /* low half of the sequence number it came with: earlier stamps at one price are served first */
     uint32_t owner; /* instrument * 2 + side */
     uint32_t mpid;
     uint32_t level; /* page * 64 + place in it; free slot: the next free one */
@@ -295,13 +296,12 @@ struct pn_counters {
 
 /* Heads of the free lists; the engine's alone. */
 struct pn_pool {
-    uint32_t stamp;       /* arrival number of the next order */
     uint32_t page_free;   /* first free page, chained by worse; 0 = none */
     uint32_t page_used;   /* pages handed out so far; page 0 stays unused */
     uint32_t empty_pages; /* of those in use, without any level; kept for reuse in place */
     uint32_t order_free;  /* first free order slot, chained by level; 0 = none */
     uint32_t order_used;  /* slots handed out so far, which is the most there ever were at once */
-    uint32_t reserved[10];
+    uint32_t reserved[11];
 };
 
 /* Where an array lies in the segment. */

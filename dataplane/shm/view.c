@@ -109,17 +109,17 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
 static uint32_t copy_levels(const struct pn_view *v, const struct pn_book *bk, uint32_t side,
                             struct pn_level *out, uint32_t cap)
 {
-    uint32_t n = 0, id = bk->best[side], step = bk->step;
+    /* Offers are kept mirrored, see book/ladder.h. */
+    uint32_t n = 0, id = bk->best[side], step = bk->step, flip = -side >> 1;
     for (uint32_t walked = 0; id && id < v->pages && n < cap && walked < PAGES_WALKED_MAX;
          walked++) {
         const struct pn_page *p = &v->page[id];
         uint64_t left = id == bk->best[side] ? bk->occupied[side] : p->occupied;
         while (left && n < cap) {
-            uint32_t bit = side == PN_BID ? 63u - (uint32_t)__builtin_clzll(left)
-                                          : (uint32_t)__builtin_ctzll(left);
+            uint32_t bit = 63u - (uint32_t)__builtin_clzll(left);
             left &= ~(1ull << bit);
             uint64_t word = p->level[bit];
-            out[n].px = (int64_t)(int32_t)((p->number * PN_PAGE_LEVELS + bit) * step);
+            out[n].px = (int32_t)(((p->number * PN_PAGE_LEVELS + bit) ^ flip) * step);
             out[n].size = bk->by_order ? word >> LEVEL_ORDER_BITS : word;
             out[n].orders = bk->by_order ? word & ((1u << LEVEL_ORDER_BITS) - 1) : 0;
             n++;
