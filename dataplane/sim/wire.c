@@ -111,7 +111,7 @@ static int open_files(struct pn_wire *w, const char *path_a, const char *path_b,
         return -1;
     for (uint32_t i = 0; i < PN_WIRE_LINES_MAX && w->cfg.format != PN_WIRE_ITCH; i++) {
         if (w->sink[i])
-            file_begin(w, w->sink[i], path_b ? 1 : w->cfg.lines);
+            wire_file_begin(w, w->sink[i], path_b ? 1 : w->cfg.lines);
     }
     return 0;
 }
@@ -137,8 +137,8 @@ struct pn_wire *pn_wire_open(const struct pn_flow_config *flow, const struct pn_
         release(w);
         return NULL;
     }
-    pack_begin(w);
-    fault_begin(w);
+    wire_pack_begin(w);
+    wire_fault_begin(w);
     return w;
 }
 
@@ -149,12 +149,12 @@ static void pass_on(struct pn_wire *w, uint64_t bytes)
         uint32_t framed = 2u + load_u16_be(p);
         uint64_t open_ts = UINT64_MAX;
         for (uint32_t i = 0; i < w->cfg.lines; i++) {
-            pack_message(w, i, p, framed);
+            wire_pack_message(w, i, p, framed);
             if (w->line[i].first_ts < open_ts)
                 open_ts = w->line[i].first_ts;
         }
         /* Nothing that is still open can be due before its first message. */
-        queue_drain(w, w->cfg.midnight_ns + open_ts);
+        wire_queue_drain(w, w->cfg.midnight_ns + open_ts);
         p += framed;
     }
 }
@@ -162,9 +162,9 @@ static void pass_on(struct pn_wire *w, uint64_t bytes)
 static void finish(struct pn_wire *w)
 {
     for (uint32_t i = 0; i < w->cfg.lines && w->cfg.format != PN_WIRE_ITCH; i++)
-        pack_end(w, i);
-    queue_drain(w, UINT64_MAX);
-    fault_intersect(w);
+        wire_pack_end(w, i);
+    wire_queue_drain(w, UINT64_MAX);
+    wire_fault_intersect(w);
     w->finished = 1;
 }
 

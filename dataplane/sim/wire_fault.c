@@ -17,7 +17,7 @@ static void next_common_loss(struct pn_wire *w, struct wire_line *l)
     l->loss_to = l->loss_from + 1 + rng_spread(&l->loss_rng, c->loss_all_messages - 1);
 }
 
-void fault_begin(struct pn_wire *w)
+void wire_fault_begin(struct pn_wire *w)
 {
     for (uint32_t i = 0; i < w->cfg.lines; i++) {
         struct wire_line *l = &w->line[i];
@@ -59,7 +59,7 @@ static void add_range(struct pn_wire *w, struct wire_ranges *r, uint64_t first, 
 }
 
 /* Messages lost on every line: with two, where their ranges meet. */
-void fault_intersect(struct pn_wire *w)
+void wire_fault_intersect(struct pn_wire *w)
 {
     const struct wire_ranges *a = &w->line[0].lost, *b = &w->line[w->cfg.lines - 1].lost;
     for (uint64_t i = 0, k = 0; i < a->count && k < b->count;) {
@@ -101,12 +101,12 @@ static void release_held(struct pn_wire *w, struct wire_line *l, uint64_t due)
         }
         w->pool[h->frame].due_ns = h->release_ns < due ? h->release_ns : due + 100;
         w->pool[h->frame].order = w->orders++;
-        queue_push(w, h->frame);
+        wire_queue_push(w, h->frame);
     }
     l->held_count = kept;
 }
 
-void fault_release_all(struct pn_wire *w, uint32_t line)
+void wire_fault_release_all(struct pn_wire *w, uint32_t line)
 {
     struct wire_line *l = &w->line[line];
     for (uint32_t i = 0; i < l->held_count; i++)
@@ -120,27 +120,27 @@ static uint32_t make_frame(struct pn_wire *w, uint32_t line, const uint8_t *payl
 {
     struct wire_line *l = &w->line[line];
     uint32_t index;
-    struct wire_frame *frame = queue_frame(w, &index);
+    struct wire_frame *frame = wire_queue_frame(w, &index);
     frame->due_ns = due;
     frame->line = line;
     frame->len = WIRE_HEADERS + bytes;
     memcpy(frame->data + WIRE_HEADERS, payload, bytes);
-    frame_build(frame->data, bytes, &l->cfg, line, l->ip_id++);
+    wire_frame_build(frame->data, bytes, &l->cfg, line, l->ip_id++);
     return index;
 }
 
-void fault_send_safe(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
-                     uint32_t count, uint64_t send_ns)
+void wire_fault_send_safe(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
+                          uint32_t count, uint64_t send_ns)
 {
     struct wire_line *l = &w->line[line];
     uint64_t due = due_ns(l, send_ns);
     l->stats.messages += count;
-    queue_push(w, make_frame(w, line, payload, bytes, due));
+    wire_queue_push(w, make_frame(w, line, payload, bytes, due));
     release_held(w, l, due);
 }
 
-void fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
-                uint64_t seq, uint32_t count, uint64_t send_ns)
+void wire_fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
+                     uint64_t seq, uint32_t count, uint64_t send_ns)
 {
     struct wire_line *l = &w->line[line];
     if (in_common_loss(w, l, seq, count) | rng_ppm(&l->fault_rng, l->cfg.loss_ppm)) {
@@ -161,10 +161,10 @@ void fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32
         release_held(w, l, due);
         return;
     }
-    fault_send_safe(w, line, payload, bytes, count, send_ns);
+    wire_fault_send_safe(w, line, payload, bytes, count, send_ns);
     if (rng_ppm(&l->fault_rng, l->cfg.dup_ppm)) {
         uint64_t due = l->last_due + 1 + rng_below(&l->fault_rng, DUP_WITHIN_NS);
         l->stats.duplicated++;
-        queue_push(w, make_frame(w, line, payload, bytes, due));
+        wire_queue_push(w, make_frame(w, line, payload, bytes, due));
     }
 }

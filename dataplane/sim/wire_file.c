@@ -50,7 +50,7 @@ static void begin_pcapng(struct pn_wire *w, struct sink *sink, uint32_t interfac
     sink_put(w, sink, head, (uint64_t)(p - head));
 }
 
-void file_begin(struct pn_wire *w, struct sink *sink, uint32_t interfaces)
+void wire_file_begin(struct pn_wire *w, struct sink *sink, uint32_t interfaces)
 {
     uint8_t head[24], *p = head;
     if (w->cfg.format == PN_WIRE_PCAPNG) {
@@ -67,7 +67,7 @@ void file_begin(struct pn_wire *w, struct sink *sink, uint32_t interfaces)
     sink_put(w, sink, head, sizeof head);
 }
 
-void file_frame(struct pn_wire *w, const struct wire_frame *frame)
+void wire_file_frame(struct pn_wire *w, const struct wire_frame *frame)
 {
     struct sink *sink = w->sink[w->sink[1] ? frame->line : 0];
     uint8_t head[28], tail[8] = {0}, *p = head;

@@ -23,8 +23,8 @@ static uint16_t fold(uint64_t sum)
     return (uint16_t)~sum;
 }
 
-void frame_build(uint8_t *frame, uint32_t payload, const struct pn_wire_line *cfg, uint32_t line,
-                 uint16_t ip_id)
+void wire_frame_build(uint8_t *frame, uint32_t payload, const struct pn_wire_line *cfg,
+                      uint32_t line, uint16_t ip_id)
 {
     uint8_t *ip = frame + ETH, *udp = ip + IP;
     uint32_t udp_bytes = UDP + payload;

@@ -83,30 +83,30 @@ struct pn_wire {
 };
 
 /* wire_frame.c: headers around a payload already in place behind them. */
-void frame_build(uint8_t *frame, uint32_t payload, const struct pn_wire_line *cfg, uint32_t line,
-                 uint16_t ip_id);
+void wire_frame_build(uint8_t *frame, uint32_t payload, const struct pn_wire_line *cfg,
+                      uint32_t line, uint16_t ip_id);
 /* wire_pack.c */
-void pack_begin(struct pn_wire *w);
-void pack_message(struct pn_wire *w, uint32_t line, const uint8_t *framed, uint32_t bytes);
-void pack_flush(struct pn_wire *w, uint32_t line);
-void pack_end(struct pn_wire *w, uint32_t line);
+void wire_pack_begin(struct pn_wire *w);
+void wire_pack_message(struct pn_wire *w, uint32_t line, const uint8_t *framed, uint32_t bytes);
+void wire_pack_flush(struct pn_wire *w, uint32_t line);
+void wire_pack_end(struct pn_wire *w, uint32_t line);
 /* wire_fault.c */
-void fault_begin(struct pn_wire *w);
+void wire_fault_begin(struct pn_wire *w);
 /* Takes a datagram of `count` messages from sequence number seq on, sent at send_ns. */
-void fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
-                uint64_t seq, uint32_t count, uint64_t send_ns);
-/* As fault_send, but nothing happens to it. */
-void fault_send_safe(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
-                     uint32_t count, uint64_t send_ns);
-void fault_release_all(struct pn_wire *w, uint32_t line);
-void fault_intersect(struct pn_wire *w);
+void wire_fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
+                     uint64_t seq, uint32_t count, uint64_t send_ns);
+/* As wire_fault_send, but nothing happens to it. */
+void wire_fault_send_safe(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
+                          uint32_t count, uint64_t send_ns);
+void wire_fault_release_all(struct pn_wire *w, uint32_t line);
+void wire_fault_intersect(struct pn_wire *w);
 /* wire_queue.c */
-struct wire_frame *queue_frame(struct pn_wire *w, uint32_t *index);
-void queue_push(struct pn_wire *w, uint32_t index);
+struct wire_frame *wire_queue_frame(struct pn_wire *w, uint32_t *index);
+void wire_queue_push(struct pn_wire *w, uint32_t index);
 /* Writes all frames that are due up to that time. */
-void queue_drain(struct pn_wire *w, uint64_t until_ns);
+void wire_queue_drain(struct pn_wire *w, uint64_t until_ns);
 /* wire_file.c */
-void file_begin(struct pn_wire *w, struct sink *sink, uint32_t interfaces);
-void file_frame(struct pn_wire *w, const struct wire_frame *frame);
+void wire_file_begin(struct pn_wire *w, struct sink *sink, uint32_t interfaces);
+void wire_file_frame(struct pn_wire *w, const struct wire_frame *frame);
 
 #endif

@@ -24,7 +24,7 @@ static void open_datagram(struct pn_wire *w, struct wire_line *l)
         l->target += (uint32_t)rng_spread(&l->pack_rng, w->cfg.mean_messages - 1);
 }
 
-void pack_begin(struct pn_wire *w)
+void wire_pack_begin(struct pn_wire *w)
 {
     for (uint32_t i = 0; i < w->cfg.lines; i++) {
         struct wire_line *l = &w->line[i];
@@ -35,7 +35,7 @@ void pack_begin(struct pn_wire *w)
     }
 }
 
-void pack_flush(struct pn_wire *w, uint32_t line)
+void wire_pack_flush(struct pn_wire *w, uint32_t line)
 {
     struct wire_line *l = &w->line[line];
     uint64_t send_ns = w->cfg.midnight_ns + l->last_ts;
@@ -43,9 +43,9 @@ void pack_flush(struct pn_wire *w, uint32_t line)
         return;
     write_header(w, l, l->count);
     if (l->next_seq == 1)
-        fault_send_safe(w, line, l->payload, l->used, l->count, send_ns);
+        wire_fault_send_safe(w, line, l->payload, l->used, l->count, send_ns);
     else
-        fault_send(w, line, l->payload, l->used, l->next_seq, l->count, send_ns);
+        wire_fault_send(w, line, l->payload, l->used, l->next_seq, l->count, send_ns);
     l->next_seq += l->count;
     l->sent_ns = l->last_ts;
     open_datagram(w, l);
@@ -59,18 +59,18 @@ static void beat(struct pn_wire *w, uint32_t line, uint64_t ts)
     for (uint32_t n = 0; at < ts && (!w->cfg.heartbeats_max || n < w->cfg.heartbeats_max); n++) {
         write_header(w, l, 0);
         l->stats.heartbeats++;
-        fault_send(w, line, l->payload, WIRE_MOLD, l->next_seq, 0, w->cfg.midnight_ns + at);
+        wire_fault_send(w, line, l->payload, WIRE_MOLD, l->next_seq, 0, w->cfg.midnight_ns + at);
         at += every;
     }
 }
 
-void pack_message(struct pn_wire *w, uint32_t line, const uint8_t *framed, uint32_t bytes)
+void wire_pack_message(struct pn_wire *w, uint32_t line, const uint8_t *framed, uint32_t bytes)
 {
     struct wire_line *l = &w->line[line];
     uint64_t ts = load_u48_be(framed + 2 + 5);
     if (l->count && (l->used + bytes > w->cfg.payload_max || l->count >= l->target ||
                      ts - l->first_ts > w->cfg.gather_ns))
-        pack_flush(w, line);
+        wire_pack_flush(w, line);
     if (!l->count) {
         if (w->cfg.heartbeat_ns && l->next_seq > 1 && ts > l->sent_ns + w->cfg.heartbeat_ns)
             beat(w, line, ts);
@@ -82,14 +82,14 @@ void pack_message(struct pn_wire *w, uint32_t line, const uint8_t *framed, uint3
     l->count++;
 }
 
-void pack_end(struct pn_wire *w, uint32_t line)
+void wire_pack_end(struct pn_wire *w, uint32_t line)
 {
     struct wire_line *l = &w->line[line];
-    pack_flush(w, line);
-    fault_release_all(w, line);
+    wire_pack_flush(w, line);
+    wire_fault_release_all(w, line);
     for (uint32_t i = 1; i <= WIRE_END_REPEATS; i++) {
         write_header(w, l, END_OF_SESSION);
-        fault_send_safe(w, line, l->payload, WIRE_MOLD, 0,
-                        w->cfg.midnight_ns + l->last_ts + (uint64_t)i * END_SPACING_NS);
+        wire_fault_send_safe(w, line, l->payload, WIRE_MOLD, 0,
+                             w->cfg.midnight_ns + l->last_ts + (uint64_t)i * END_SPACING_NS);
     }
 }

@@ -47,11 +47,11 @@ static void write_first(struct pn_wire *w)
     w->stats.last_ns = frame->due_ns;
     w->line[frame->line].stats.datagrams++;
     w->line[frame->line].stats.bytes += frame->len;
-    file_frame(w, frame);
+    wire_file_frame(w, frame);
     w->free_list[w->free_count++] = index;
 }
 
-struct wire_frame *queue_frame(struct pn_wire *w, uint32_t *index)
+struct wire_frame *wire_queue_frame(struct pn_wire *w, uint32_t *index)
 {
     if (!w->free_count)
         write_first(w);
@@ -61,7 +61,7 @@ struct wire_frame *queue_frame(struct pn_wire *w, uint32_t *index)
     return frame;
 }
 
-void queue_push(struct pn_wire *w, uint32_t index)
+void wire_queue_push(struct pn_wire *w, uint32_t index)
 {
     uint32_t i = w->heap_count++;
     w->heap[i] = index;
@@ -71,7 +71,7 @@ void queue_push(struct pn_wire *w, uint32_t index)
     }
 }
 
-void queue_drain(struct pn_wire *w, uint64_t until_ns)
+void wire_queue_drain(struct pn_wire *w, uint64_t until_ns)
 {
     while (w->heap_count && w->pool[w->heap[0]].due_ns <= until_ns)
         write_first(w);
