@@ -104,7 +104,8 @@ static void do_add(struct pn_flow *f, uint8_t type, uint32_t symbol, uint32_t si
     }
     walk_fair(f, s);
     take_ref(f);
-    uint32_t slot = flow_book_add(f, symbol, side, pick_level(f, s, side), pick_size(f));
+    uint32_t level = pick_level(f, s, side);
+    uint32_t slot = flow_book_add(f, symbol, side, level, pick_size(f));
     const struct flow_order *o = &f->order[slot];
     uint8_t *m = emit_named(f, type, symbol, 24);
     store_u64_be(m + 11, o->ref);

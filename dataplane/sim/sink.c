@@ -9,8 +9,9 @@
 #include <zstd.h>
 
 #define OUT_BYTES (256u << 10)
+#define IN_BYTES (64u << 10)
 #define GZIP_WINDOW (15 + 16) /* zlib: largest window, gzip header */
-#define GZIP_LEVEL 6
+#define GZIP_LEVEL 3
 #define ZSTD_LEVEL 3
 
 enum kind { PLAIN, GZIP, ZSTD };
@@ -22,6 +23,8 @@ struct sink {
     z_stream gz;
     ZSTD_CStream *zst;
     char path[4096];
+    uint64_t used; /* bytes gathered in `in` */
+    uint8_t in[IN_BYTES];
     uint8_t out[OUT_BYTES];
 };
 
@@ -95,16 +98,31 @@ static void write_zstd(struct sink *s, const void *data, uint64_t bytes, ZSTD_En
     } while ((in.pos < in.size || (end == ZSTD_e_end && left)) && !s->status);
 }
 
+static void write_through(struct sink *s, const void *data, uint64_t bytes)
+{
+    if (s->status)
+        return;
+    if (s->kind == PLAIN)
+        put(s, data, bytes);
+    else if (s->kind == GZIP)
+        write_gzip(s, data, bytes, Z_NO_FLUSH);
+    else
+        write_zstd(s, data, bytes, ZSTD_e_continue);
+}
+
+/* Small pieces are gathered: a call of the compressor for each would cost more than its work. */
 void sink_write(struct sink *sink, const void *data, uint64_t bytes)
 {
-    if (sink->status)
+    if (sink->used + bytes > IN_BYTES) {
+        write_through(sink, sink->in, sink->used);
+        sink->used = 0;
+    }
+    if (bytes > IN_BYTES) {
+        write_through(sink, data, bytes);
         return;
-    if (sink->kind == PLAIN)
-        put(sink, data, bytes);
-    else if (sink->kind == GZIP)
-        write_gzip(sink, data, bytes, Z_NO_FLUSH);
-    else
-        write_zstd(sink, data, bytes, ZSTD_e_continue);
+    }
+    memcpy(sink->in + sink->used, data, bytes);
+    sink->used += bytes;
 }
 
 int sink_status(const struct sink *sink)
@@ -114,6 +132,7 @@ int sink_status(const struct sink *sink)
 
 int sink_close(struct sink *sink, struct error *error)
 {
+    write_through(sink, sink->in, sink->used);
     if (!sink->status && sink->kind == GZIP)
         write_gzip(sink, NULL, 0, Z_FINISH);
     if (!sink->status && sink->kind == ZSTD)
