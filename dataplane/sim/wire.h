@@ -50,7 +50,8 @@ struct pn_wire_config {
     uint32_t payload_max;       /* bytes of a datagram */
     uint32_t mean_messages;     /* of a datagram, where messages are that close */
     uint32_t reorder_datagrams; /* a held datagram comes after 1 .. this many later ones */
-    uint32_t loss_all_ppm;      /* losses that hit the same messages on every line */
+    uint32_t loss_all_ppm;      /* losses of the same messages on every line, begun
+                                   per million times mean_messages messages */
     uint32_t loss_all_messages; /* mean number of messages in one of them */
     char session[16];           /* up to ten characters */
     struct pn_wire_line line[2];
@@ -63,8 +64,8 @@ struct pn_wire_line_stats {
     uint64_t lost_datagrams;
     uint64_t lost_messages;
     uint64_t duplicated;
-    uint64_t reordered;
-    uint64_t bytes; /* of frames written */
+    uint64_t reordered; /* overtaken by at least one later datagram */
+    uint64_t bytes;     /* of frames written */
 };
 
 struct pn_wire_stats {

@@ -88,18 +88,23 @@ static uint64_t due_ns(struct wire_line *l, uint64_t send_ns)
     return due;
 }
 
-/* Held datagrams whose turn has come, after the one due at due_ns. */
+/* Lets the datagram due at due_ns pass those held; puts out the ones whose turn has come. */
 static void release_held(struct pn_wire *w, struct wire_line *l, uint64_t due)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < l->held_count; i++) {
         struct wire_held *h = &l->held[i];
-        h->left -= h->left > 0;
-        if (h->left && due < h->release_ns) {
+        int in_time = h->release_ns < due;
+        if (!in_time) {
+            h->passed++;
+            h->left--;
+        }
+        if (!in_time && h->left) {
             l->held[kept++] = *h;
             continue;
         }
-        w->pool[h->frame].due_ns = h->release_ns < due ? h->release_ns : due + 100;
+        l->stats.reordered += h->passed > 0;
+        w->pool[h->frame].due_ns = in_time ? h->release_ns : due + 100;
         w->pool[h->frame].order = w->orders++;
         wire_queue_push(w, h->frame);
     }
@@ -109,10 +114,12 @@ static void release_held(struct pn_wire *w, struct wire_line *l, uint64_t due)
 void wire_fault_release_all(struct pn_wire *w, uint32_t line)
 {
     struct wire_line *l = &w->line[line];
-    for (uint32_t i = 0; i < l->held_count; i++)
-        l->held[i].left = 0;
-    release_held(w, l, l->last_due);
-    l->last_due += 100;
+    for (uint32_t i = 0; i < l->held_count; i++) {
+        l->stats.reordered += l->held[i].passed > 0;
+        w->pool[l->held[i].frame].due_ns = ++l->last_due;
+        wire_queue_push(w, l->held[i].frame);
+    }
+    l->held_count = 0;
 }
 
 static uint32_t make_frame(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
@@ -152,13 +159,11 @@ void wire_fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, u
     }
     if (rng_ppm(&l->fault_rng, l->cfg.reorder_ppm) && l->held_count < PN_WIRE_REORDER_MAX) {
         uint64_t due = due_ns(l, send_ns);
-        l->stats.reordered++;
         l->stats.messages += count;
         l->held[l->held_count++] =
             (struct wire_held){.release_ns = due + w->cfg.reorder_ns,
                                .frame = make_frame(w, line, payload, bytes, due),
-                               .left = 2 + rng_below(&l->fault_rng, w->cfg.reorder_datagrams)};
-        release_held(w, l, due);
+                               .left = 1 + rng_below(&l->fault_rng, w->cfg.reorder_datagrams)};
         return;
     }
     wire_fault_send_safe(w, line, payload, bytes, count, send_ns);

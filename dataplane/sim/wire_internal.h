@@ -31,7 +31,9 @@ struct wire_frame {
 struct wire_held {
     uint64_t release_ns;
     uint32_t frame;
-    uint32_t left; /* datagrams to let pass */
+    uint32_t left;   /* datagrams to let pass */
+    uint32_t passed; /* that have passed */
+    uint32_t reserved;
 };
 
 struct wire_ranges {

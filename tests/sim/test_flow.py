@@ -6,13 +6,14 @@ import shutil
 import statistics
 import subprocess
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pinnacle.abi import ffi, lib
 from pinnacle.capture.generate import Config, stream
+
 from tests.oracle import itch_model
 
 SIM = Path(__file__).resolve().parents[2] / "dataplane" / "sim"
@@ -181,7 +182,7 @@ def test_prices_travel(day_bytes: bytes) -> None:
         if m[0:1] == b"P":
             trades.setdefault(itch_model.be(m, 1, 2), []).append(itch_model.be(m, 32, 4))
     prices = max(trades.values(), key=len)
-    steps = [b - a for a, b in zip(prices, prices[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(prices)]
     assert len(set(prices)) > 20
     assert min(steps) < 0 < max(steps)
 
@@ -215,20 +216,18 @@ def test_intensity_is_u_shaped(day_bytes: bytes) -> None:
 
 def test_messages_come_in_bursts(day_bytes: bytes) -> None:
     times = [itch_model.be(m, 5, 6) for m in itch_model.blocks(day_bytes)]
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted(b - a for a, b in pairwise(times))
     assert statistics.mean(gaps) > 50 * gaps[len(gaps) // 2]
 
 
 def test_resting_orders_are_built_up_and_held() -> None:
     config = Config(symbols=50, messages=120_000, max_live_orders=12_000)
-    live: set[int] = set()
     sizes = []
     model = itch_model.Model()
     for i, m in enumerate(itch_model.blocks(stream(config))):
         model.apply(m)
         if i % 1000 == 0:
             sizes.append(len(model.orders))
-    live.update(model.orders)
     steady = sizes[len(sizes) * 6 // 10 :]
     assert min(steady) > 0.95 * 12_000
     assert max(sizes) < 1.15 * 12_000

@@ -5,15 +5,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-from scapy.utils import RawPcapNgReader, RawPcapReader  # type: ignore[import-untyped]
+import pyarrow as pa  # type: ignore[import-untyped]
+from scapy.utils import RawPcapNgReader, RawPcapReader
 
 
 @dataclass(frozen=True)
 class Datagram:
     ts_ns: int
-    interface: int
     group: str
     session: bytes
     seq: int
@@ -39,18 +39,17 @@ def datagrams(path: Path) -> Iterator[Datagram]:
     if path.suffix == ".pcapng":
         with RawPcapNgReader(str(path)) as reader:
             for frame, meta in reader:
-                ticks = (meta.tshigh << 32) + meta.tslow
-                yield parse(frame, ticks * (1_000_000_000 // meta.tsresol), _interface(meta))
+                yield parse(frame, _pcapng_ns(meta))
     else:
         with RawPcapReader(str(path)) as reader:
             assert reader.nano
             for frame, meta in reader:
-                yield parse(frame, meta.sec * 1_000_000_000 + meta.usec, 0)
+                yield parse(frame, meta.sec * 1_000_000_000 + meta.usec)
 
 
-def _interface(meta: object) -> int:
-    name = getattr(meta, "ifname", None)
-    return -1 if name is None else int(name)
+def _pcapng_ns(meta: Any) -> int:
+    assert meta.tsresol == 1_000_000_000
+    return (int(meta.tshigh) << 32) + int(meta.tslow)
 
 
 def ones_sum(data: bytes) -> int:
@@ -58,10 +57,10 @@ def ones_sum(data: bytes) -> int:
     total = sum(words)
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return total
+    return int(total)
 
 
-def parse(frame: bytes, ts_ns: int, interface: int) -> Datagram:
+def parse(frame: bytes, ts_ns: int) -> Datagram:
     """Checks every header and both checksums."""
     ip, udp, payload = frame[14:34], frame[34:42], frame[42:]
     assert frame[12:14] == b"\x08\x00" and ip[0] == 0x45 and ip[9] == 17
@@ -79,4 +78,4 @@ def parse(frame: bytes, ts_ns: int, interface: int) -> Datagram:
         at += 2 + length
     assert at == len(payload) and len(messages) == (0 if count == 0xFFFF else count)
     group = ".".join(map(str, ip[16:20])) + f":{struct.unpack('>H', udp[2:4])[0]}"
-    return Datagram(ts_ns, interface, group, payload[:10], seq, count, tuple(messages), frame)
+    return Datagram(ts_ns, group, payload[:10], seq, count, tuple(messages), frame)
