@@ -7,7 +7,7 @@
  */
 #include "sim/flow_emit.h"
 
-enum { FAR_PPM = 50000, STUB_PPM = 600, PULL_PPM = 500000 };
+enum { FAR_PPM = 50000, STUB_PPM = 600, PULL_PPM = 150000 };
 
 static uint32_t pick_size(struct pn_flow *f)
 {
@@ -24,16 +24,21 @@ static uint32_t pick_size(struct pn_flow *f)
     return 1000 + (uint32_t)((uint64_t)x * 40000 >> 32);
 }
 
-/* The fair price takes a small step and is drawn back to its anchor. */
+/* The fair price takes a small step and is drawn back to its anchor. It does not run away from a
+ * book that is too thick to follow. */
 static void walk_fair(struct pn_flow *f, struct flow_symbol *s)
 {
     int32_t noise = (int32_t)(rng_next(&f->rng) >> 56) - 128;
     int32_t low = s->width * 32, high = s->width * 224;
+    if (s->best[BID] >= 0 && low < (s->best[BID] - 16 * s->gap) * 256)
+        low = (s->best[BID] - 16 * s->gap) * 256;
+    if (s->best[ASK] < s->width && high > (s->best[ASK] + 16 * s->gap) * 256)
+        high = (s->best[ASK] + 16 * s->gap) * 256;
     s->fair_q8 += noise * s->gap / 2 - (s->fair_q8 - s->anchor_q8) / 8192;
-    if (s->fair_q8 < low)
-        s->fair_q8 = low;
     if (s->fair_q8 > high)
         s->fair_q8 = high;
+    if (s->fair_q8 < low)
+        s->fair_q8 = low;
 }
 
 /* Price of a new order: decays away from the touch; never reaches the other side. */

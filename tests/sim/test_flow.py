@@ -19,7 +19,7 @@ from tests.oracle import itch_model
 SIM = Path(__file__).resolve().parents[2] / "dataplane" / "sim"
 SMALL = Config(seed=42, symbols=20, messages=20_000)
 #: Every build on every machine makes these bytes; a change of the generator changes this line.
-SMALL_SHA256 = "3b448b7f3dbc75af436ca16655295f8b2a04f80d0ea35c0ba3b6fe28f9d41b52"
+SMALL_SHA256 = "65222611d65124f7dc2dd06cd545717e56752a750f1da05f3e31e622cea453e8"
 
 
 def sha(data: bytes) -> str:
@@ -114,7 +114,7 @@ def test_smallest_day(symbols: int) -> None:
 
 @pytest.fixture(scope="module")
 def day_bytes() -> bytes:
-    return stream(Config(seed=3, symbols=200, messages=250_000))
+    return stream(Config(seed=3, symbols=200, messages=200_000))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def day(day_bytes: bytes) -> itch_model.Model:
 
 def test_every_type_occurs(day: itch_model.Model) -> None:
     assert set(day.counts) == set(itch_model.LENGTHS)
-    assert day.counts.total() == 250_000
+    assert day.counts.total() == 200_000
 
 
 @pytest.mark.parametrize("symbols", [1, 500, 8000])
@@ -176,15 +176,17 @@ def test_price_grids(day: itch_model.Model) -> None:
 
 
 def test_prices_travel(day_bytes: bytes) -> None:
-    """The busiest instrument trades over a range of many ticks, both ways."""
+    """Prints of the busiest instruments spread over many ticks, both ways."""
     trades: dict[int, list[int]] = {}
     for m in itch_model.blocks(day_bytes):
         if m[0:1] == b"P":
             trades.setdefault(itch_model.be(m, 1, 2), []).append(itch_model.be(m, 32, 4))
-    prices = max(trades.values(), key=len)
-    steps = [b - a for a, b in pairwise(prices)]
-    assert len(set(prices)) > 20
-    assert min(steps) < 0 < max(steps)
+    busiest = sorted(trades.values(), key=len)[-3:]
+    for prices in busiest:
+        steps = [b - a for a, b in pairwise(prices)]
+        assert len(set(prices)) > 8
+        assert min(steps) < 0 < max(steps)
+    assert max((max(p) - min(p)) / p[0] for p in busiest) > 0.002
 
 
 def test_lifetimes_are_heavy_tailed(day_bytes: bytes) -> None:
@@ -221,16 +223,16 @@ def test_messages_come_in_bursts(day_bytes: bytes) -> None:
 
 
 def test_resting_orders_are_built_up_and_held() -> None:
-    config = Config(symbols=50, messages=120_000, max_live_orders=12_000)
+    config = Config(symbols=50, messages=60_000, max_live_orders=6_000)
     sizes = []
     model = itch_model.Model()
     for i, m in enumerate(itch_model.blocks(stream(config))):
         model.apply(m)
-        if i % 1000 == 0:
+        if i % 500 == 0:
             sizes.append(len(model.orders))
     steady = sizes[len(sizes) * 6 // 10 :]
-    assert min(steady) > 0.95 * 12_000
-    assert max(sizes) < 1.15 * 12_000
+    assert min(steady) > 0.95 * 6_000
+    assert max(sizes) < 1.15 * 6_000
 
 
 def test_halts_and_auctions_follow_their_order(day_bytes: bytes) -> None:
