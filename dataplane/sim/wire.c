@@ -154,6 +154,8 @@ static void pass_on(struct pn_wire *w, uint64_t bytes)
                 open_ts = w->line[i].first_ts;
         }
         /* Nothing that is still open can be due before its first message. */
+        for (uint32_t i = 0; i < w->cfg.lines; i++)
+            wire_fault_release_due(w, i, w->cfg.midnight_ns + open_ts);
         wire_queue_drain(w, w->cfg.midnight_ns + open_ts);
         p += framed;
     }

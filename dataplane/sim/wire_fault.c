@@ -111,6 +111,23 @@ static void release_held(struct pn_wire *w, struct wire_line *l, uint64_t due)
     l->held_count = kept;
 }
 
+void wire_fault_release_due(struct pn_wire *w, uint32_t line, uint64_t until_ns)
+{
+    struct wire_line *l = &w->line[line];
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < l->held_count; i++) {
+        struct wire_held *h = &l->held[i];
+        if (h->release_ns > until_ns) {
+            l->held[kept++] = *h;
+            continue;
+        }
+        l->stats.reordered += h->passed > 0;
+        w->pool[h->frame].due_ns = h->release_ns;
+        wire_queue_push(w, h->frame);
+    }
+    l->held_count = kept;
+}
+
 void wire_fault_release_all(struct pn_wire *w, uint32_t line)
 {
     struct wire_line *l = &w->line[line];

@@ -100,6 +100,8 @@ void wire_fault_send(struct pn_wire *w, uint32_t line, const uint8_t *payload, u
 /* As wire_fault_send, but nothing happens to it. */
 void wire_fault_send_safe(struct pn_wire *w, uint32_t line, const uint8_t *payload, uint32_t bytes,
                           uint32_t count, uint64_t send_ns);
+/* Held datagrams that may wait no longer than until_ns, at its end all of them. */
+void wire_fault_release_due(struct pn_wire *w, uint32_t line, uint64_t until_ns);
 void wire_fault_release_all(struct pn_wire *w, uint32_t line);
 void wire_fault_intersect(struct pn_wire *w);
 /* wire_queue.c */
