@@ -135,23 +135,16 @@ static void flush_channels(struct pipeline *p)
     p->flushed = 1;
 }
 
-/* 64 x 64 -> 128 multiply, folded: mixes two words into one. */
-PN_HOT uint64_t mix(uint64_t a, uint64_t b)
-{
-    unsigned __int128 m = (unsigned __int128)a * b;
-    return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
-/* Digest of one event: all that the wire said. */
+/* Running digest: all that the wire said, in one 64 x 64 -> 128 multiply, folded. */
 PN_HOT uint64_t event_digest(uint64_t h, const struct pn_event *ev)
 {
-    uint64_t head = (uint64_t)ev->wire_type << 32 | (uint64_t)ev->kind << 16 |
-                    (uint64_t)ev->side << 8 | ev->flags;
-    uint64_t a = mix(ev->ref ^ 0xa0761d6478bd642full, ev->ref2 ^ 0xe7037ed1a0b428dbull);
-    uint64_t b = mix(ev->size ^ 0x8ebc6af09c88c6e3ull,
-                     ((uint64_t)(uint32_t)ev->px << 32 | ev->aux) ^ 0x589965cc75374cc3ull);
-    uint64_t d = mix(ev->ts_ns ^ 0x1d8e4e27c47d124full, (head ^ ev->seq << 40) ^ ev->seq);
-    return (h ^ a ^ (b << 1 | b >> 63) ^ d) * 0x9e3779b97f4a7c15ull;
+    uint64_t head = (uint64_t)ev->wire_type << 8 ^ (uint64_t)ev->side << 16 ^ ev->flags;
+    uint64_t a = h ^ ev->ref ^ (ev->size << 40 | ev->size >> 24) ^ (uint32_t)ev->px;
+    uint64_t b = ev->seq ^ (ev->ts_ns << 20 | ev->ts_ns >> 44) ^ (ev->ref2 << 8 | ev->ref2 >> 56) ^
+                 (uint64_t)ev->aux << 32 ^ head << 16;
+    unsigned __int128 m =
+        (unsigned __int128)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
+    return (uint64_t)m ^ (uint64_t)(m >> 64) ^ h << 1;
 }
 
 /* Decodes blocks of a data run until it or the room for events ends. */
@@ -172,12 +165,18 @@ PN_HOT void decode_blocks(struct pipeline *p, const struct run *run, struct chan
             ev[0] = ev[1] = (struct pn_event){0};
             n = iex_decode(&ch->decode, m, len, ev);
         }
-        for (uint32_t i = 0; i < n; i++) {
-            ev[i].seq = seq;
-            ev[i].rx_ns = run->rx_ns;
-            digest = event_digest(digest, &ev[i]);
+        if (PN_LIKELY(n)) {
+            ev->seq = seq;
+            ev->rx_ns = run->rx_ns;
+            digest = event_digest(digest, ev);
         }
-        ch->pub->by_type[len ? m[0] : 0]++;
+        if (feed != PN_FEED_ITCH50 && n == 2) {
+            ev[1].seq = seq;
+            ev[1].rx_ns = run->rx_ns;
+            digest = event_digest(digest, &ev[1]);
+        }
+        if (PN_LIKELY(len))
+            ch->pub->by_type[m[0]]++;
         events += n;
         at += 2 + len;
         seq++;
@@ -196,8 +195,8 @@ PN_HOT void decode_blocks(struct pipeline *p, const struct run *run, struct chan
 /* What the sequencer has to say between messages, as an event in its place. */
 static void decode_control(struct pipeline *p, const struct run *run, struct channel *ch)
 {
-    static const uint8_t kinds[] = {[RUN_GAP] = PN_EV_GAP, [RUN_RESET] = PN_EV_RESET,
-                                    [RUN_END] = PN_EV_END};
+    static const uint8_t kinds[] = {
+        [RUN_GAP] = PN_EV_GAP, [RUN_RESET] = PN_EV_RESET, [RUN_END] = PN_EV_END};
     if (run->kind == RUN_RESET) {
         instrument_map_renew(&ch->map);
         ch->pub->late_join = (uint32_t)run->count;

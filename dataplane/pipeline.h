@@ -25,7 +25,7 @@ struct pipeline {
     struct pn_counters *counters;
     pipeline_clock clock; /* NULL: stages are not timed */
     uint32_t burst;
-    uint8_t flushed;      /* the input ended and everything held was let go */
+    uint8_t flushed; /* the input ended and everything held was let go */
 
     /* The present burst; datagrams before datagram_at are in sequence. */
     struct io_frame frame[IO_BURST_MAX];
@@ -42,7 +42,7 @@ struct pipeline {
     uint64_t blocks_left;
 
     /* Decoded events; those before event_at are in the books. */
-    struct pn_event event[PIPELINE_EVENTS] __attribute__((aligned(64)));
+    struct pn_event event[PIPELINE_EVENTS + BOOK_AHEAD] __attribute__((aligned(64)));
     uint32_t events, event_at;
 };
 

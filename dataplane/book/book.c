@@ -6,8 +6,9 @@
 #include "book/trades.h"
 
 enum {
-    AHEAD_SLOT = 40,  /* events between fetching an order's and a book's first lines ... */
-    AHEAD_LEVEL = 16, /* ... the price level's line, which needs both of them, and applying */
+    AHEAD_ENTRY = BOOK_AHEAD, /* events between fetching the first lines of index and book, ... */
+    AHEAD_ORDER = 32,         /* ... the order that the index names, ... */
+    AHEAD_LEVEL = 16,         /* ... the price level that order or book names, and applying */
 };
 
 PN_HOT void count(struct books *b, enum pn_reason reason)
@@ -24,25 +25,43 @@ reject(struct books *b, struct pn_book *bk, struct pn_event *ev, enum pn_reason 
     top_set_stale(bk, why);
 }
 
-/* The level of px, made if need be; page NULL (and the book marked) when pages ran out. */
+/* The level of px, made if need be; page 0 (and the book marked) when pages ran out. */
 PN_HOT struct level_at level_make(struct books *b, struct pn_book *bk, struct pn_event *ev,
                                   uint32_t side)
 {
     struct ladder *l = &b->ladder;
     if (PN_UNLIKELY(bk->step * ladder_steps(bk, ev->px) != (uint32_t)ev->px || !bk->step)) {
         if (ladder_regrid(l, bk, ev->instrument, ev->px) != 0)
-            reject(b, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
+            reject(b->self, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
     }
     struct level_at at = ladder_find(l, bk, ev->instrument, side, ev->px);
     if (PN_UNLIKELY(!at.page)) {
         uint32_t number = ladder_steps(bk, ev->px) / PN_PAGE_LEVELS;
-        at.page_id = ladder_create(l, bk, ev->instrument, side, number);
-        if (at.page_id)
-            at.page = &l->page[at.page_id];
-        else
-            reject(b, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
+        at.page = ladder_create(l, bk, ev->instrument, side, number);
+        if (!at.page)
+            reject(b->self, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
     }
     return at;
+}
+
+/* May this reference be added? Makes room in its young entry. */
+PN_HOT int order_admit(struct books *b, struct pn_book *bk, struct pn_event *ev, uint64_t ref,
+                       uint32_t *entry)
+{
+    struct orders *t = &b->orders;
+    if (PN_LIKELY(!*entry))
+        return 1;
+    uint32_t id = *entry >> YOUNG_LEFT_BITS;
+    if (PN_UNLIKELY((id && t->slot[id].ref == ref) ||
+                    ((*entry & YOUNG_LEFT_MAX) && orders_find_old(t, ref)))) {
+        reject(b->self, bk, ev, PN_R_BOOK_DUPLICATE_REF, PN_STALE_INCONSISTENT);
+        return 0;
+    }
+    if (PN_UNLIKELY(id && orders_retire(t, entry) != 0)) {
+        reject(b->self, bk, ev, PN_R_BOOK_ORDERS_FULL, PN_STALE_OVERFLOW);
+        return 0;
+    }
+    return 1;
 }
 
 /* Puts a new order at the back of its level. */
@@ -55,109 +74,113 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
         return;
     }
     struct orders *t = &b->orders;
-    struct pn_order *slot = orders_home(t, ref);
-    if (PN_UNLIKELY((slot->size && slot->ref == ref) ||
-                    (slot->spill && orders_find_tenured(t, ref)))) {
-        reject(b, bk, ev, PN_R_BOOK_DUPLICATE_REF, PN_STALE_INCONSISTENT);
+    uint32_t *entry = orders_entry(t, ref), id = orders_next(t);
+    if (PN_UNLIKELY(!order_admit(b, bk, ev, ref, entry)))
         return;
-    }
-    if (PN_UNLIKELY(b->counters->live_orders >= t->max ||
-                    (slot->size && orders_evict(t, slot) != 0))) {
-        reject(b, bk, ev, PN_R_BOOK_ORDERS_FULL, PN_STALE_OVERFLOW);
+    if (PN_UNLIKELY(!id)) {
+        reject(b->self, bk, ev, PN_R_BOOK_ORDERS_FULL, PN_STALE_OVERFLOW);
         return;
     }
     struct level_at at = level_make(b, bk, ev, side);
     if (PN_UNLIKELY(!at.page))
         return;
-    uint64_t *word = &at.page->level[at.bit], sum;
+    uint64_t *word = &b->ladder.page[at.page].level[at.bit], sum;
     uint64_t more = ev->size << LEVEL_ORDER_BITS | LEVEL_ONE_ORDER;
     if (PN_UNLIKELY(__builtin_add_overflow(*word, more, &sum))) {
-        reject(b, bk, ev, PN_R_BOOK_SIZE_OVERFLOW, PN_STALE_OVERFLOW);
+        reject(b->self, bk, ev, PN_R_BOOK_SIZE_OVERFLOW, PN_STALE_OVERFLOW);
         return;
     }
-    slot->ref = ref;
-    slot->size = (uint32_t)ev->size;
-    slot->px = ev->px;
-    slot->stamp = b->ladder.pool->stamp++;
-    slot->owner = ev->instrument * 2 + side;
-    slot->mpid = mpid;
-    if (++b->counters->live_orders > b->counters->peak_orders)
-        b->counters->peak_orders = b->counters->live_orders;
-    if (!*word)
-        ladder_mark(&b->ladder, bk, side, at);
+    struct pn_order *o = orders_put(t, entry, id);
+    *o = (struct pn_order){
+        .ref = ref,
+        .size = (uint32_t)ev->size,
+        .px = ev->px,
+        .stamp = t->pool->stamp++,
+        .owner = ev->instrument * 2 + side,
+        .mpid = mpid,
+        .level = at.page * PN_PAGE_LEVELS + at.bit,
+    };
+    b->counters->live_orders++;
     *word = sum;
-    top_level_changed(b, bk, ev, side, ev->px, sum);
+    ladder_note(&b->ladder, bk, side, at.page, at.bit, sum);
+    top_level_changed(b, bk, ev, side, ev->px);
 }
 
 /* Takes `size` off an order, all of it if that is what it has. */
-PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev,
-                         struct pn_order *o, uint64_t size)
+PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev, uint32_t id,
+                         uint64_t size)
 {
-    uint32_t side = o->owner & 1;
+    struct pn_order *o = &b->orders.slot[id];
+    uint32_t side = o->owner & 1, level = o->level;
     int32_t px = o->px;
-    int gone = size == o->size;
-    struct level_at at = ladder_find(&b->ladder, bk, ev->instrument, side, px);
+    uint64_t gone = size == o->size;
+    if (PN_UNLIKELY(bk->regridded)) {
+        struct level_at at = ladder_find(&b->ladder, bk, ev->instrument, side, px);
+        level = at.page * PN_PAGE_LEVELS + at.bit;
+    }
+    o->size -= (uint32_t)size;
     if (gone) {
         b->counters->live_orders--;
-        orders_remove(&b->orders, o);
-    } else {
-        o->size -= (uint32_t)size;
+        orders_remove(&b->orders, id);
     }
-    /* Only after an overflow can an order be without its level. */
-    if (PN_UNLIKELY(!at.page))
-        return;
-    uint64_t *word = &at.page->level[at.bit];
-    uint64_t less = size << LEVEL_ORDER_BITS | (uint64_t)gone;
-    if (PN_UNLIKELY(*word < less || (gone && !LEVEL_ORDERS(*word))))
+    uint32_t page = level / PN_PAGE_LEVELS, bit = level % PN_PAGE_LEVELS;
+    uint64_t *word = &b->ladder.page[page].level[bit];
+    uint64_t less = size << LEVEL_ORDER_BITS | gone;
+    /* Only after pages ran out can an order be without its level. */
+    if (PN_UNLIKELY(!page || *word < less || (gone && !LEVEL_ORDERS(*word))))
         return;
     *word -= less;
-    if (!*word)
-        ladder_unmark(&b->ladder, bk, side, at);
-    top_level_changed(b, bk, ev, side, px, *word);
+    ladder_note(&b->ladder, bk, side, page, bit, *word);
+    top_level_changed(b, bk, ev, side, px);
 }
 
-/* The order an event names, or NULL with the event rejected. */
-PN_HOT struct pn_order *order_named(struct books *b, struct pn_book *bk, struct pn_event *ev)
+/* The slot of the order an event names, or 0 with the event rejected. */
+PN_HOT uint32_t order_named(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    struct pn_order *o = orders_find(&b->orders, ev->ref);
-    if (PN_UNLIKELY(!o)) {
-        reject(b, bk, ev, PN_R_BOOK_UNKNOWN_REF, PN_STALE_INCONSISTENT);
-        return NULL;
+    uint32_t id = orders_find(&b->orders, ev->ref);
+    if (PN_UNLIKELY(!id)) {
+        reject(b->self, bk, ev, PN_R_BOOK_UNKNOWN_REF, PN_STALE_INCONSISTENT);
+        return 0;
     }
-    if (PN_UNLIKELY(o->owner / 2 != ev->instrument)) {
-        reject(b, bk, ev, PN_R_BOOK_MISMATCH, PN_STALE_INCONSISTENT);
-        return NULL;
+    if (PN_UNLIKELY(b->orders.slot[id].owner / 2 != ev->instrument)) {
+        reject(b->self, bk, ev, PN_R_BOOK_MISMATCH, PN_STALE_INCONSISTENT);
+        return 0;
     }
-    return o;
+    return id;
+}
+
+/* A reduction by nothing, or by more than there is: the latter takes what there is. */
+static __attribute__((noinline)) void reduce_bad(struct books *b, struct pn_book *bk,
+                                                 struct pn_event *ev, uint32_t id)
+{
+    if (!ev->size) {
+        count(b, PN_R_MSG_FIELD);
+        ev->flags |= PN_EVF_REJECTED;
+        return;
+    }
+    reject(b, bk, ev, PN_R_BOOK_OVER_REDUCE, PN_STALE_INCONSISTENT);
+    order_reduce(b, bk, ev, id, b->orders.slot[id].size);
 }
 
 /* EXECUTE, EXECUTE_AT, CANCEL, DELETE, and the first half of REPLACE. */
 PN_HOT void apply_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    struct pn_order *o = order_named(b, bk, ev);
-    if (PN_UNLIKELY(!o))
+    uint32_t id = order_named(b, bk, ev);
+    if (PN_UNLIKELY(!id))
         return;
-    uint64_t size = ev->size, left = o->size;
-    uint8_t kind = ev->kind;
+    const struct pn_order *o = &b->orders.slot[id];
+    uint64_t left = o->size;
+    uint32_t kind = ev->kind, mpid = o->mpid;
+    /* Selected, not branched upon: the kind is as good as random. */
+    uint64_t size = (kind == PN_EV_DELETE) | (kind == PN_EV_REPLACE) ? left : ev->size;
     ev->side = o->owner & 1;
-    if (kind == PN_EV_DELETE || kind == PN_EV_REPLACE)
-        size = left;
-    if (kind == PN_EV_DELETE)
-        ev->size = left;
-    if (kind != PN_EV_EXECUTE_AT && kind != PN_EV_REPLACE)
-        ev->px = o->px;
-    if (PN_UNLIKELY(size > left || !size)) {
-        if (!size) {
-            count(b, PN_R_MSG_FIELD);
-            ev->flags |= PN_EVF_REJECTED;
-            return;
-        }
-        reject(b, bk, ev, PN_R_BOOK_OVER_REDUCE, PN_STALE_INCONSISTENT);
-        order_reduce(b, bk, ev, o, left);
+    ev->size = kind == PN_EV_REPLACE ? ev->size : size;
+    ev->px = (kind == PN_EV_EXECUTE_AT) | (kind == PN_EV_REPLACE) ? ev->px : o->px;
+    if (PN_UNLIKELY(size - 1 >= left)) {
+        reduce_bad(b->self, bk, ev, id);
         return;
     }
-    uint32_t mpid = o->mpid;
-    order_reduce(b, bk, ev, o, size);
+    order_reduce(b, bk, ev, id, size);
     if (kind == PN_EV_REPLACE)
         order_add(b, bk, ev, ev->ref2, ev->side, mpid);
     else if (kind == PN_EV_EXECUTE ||
@@ -176,12 +199,10 @@ static void apply_level(struct books *b, struct pn_book *bk, struct pn_event *ev
         at = ladder_find(&b->ladder, bk, ev->instrument, side, ev->px);
     }
     if (at.page) {
-        uint64_t *word = &at.page->level[at.bit], old = *word;
+        uint64_t *word = &b->ladder.page[at.page].level[at.bit], old = *word;
         *word = ev->size;
-        if (ev->size && !old)
-            ladder_mark(&b->ladder, bk, side, at);
-        else if (!ev->size && old)
-            ladder_unmark(&b->ladder, bk, side, at);
+        if (ev->size || old)
+            ladder_note(&b->ladder, bk, side, at.page, at.bit, ev->size);
         if (!ev->size && !old)
             count(b, PN_R_BOOK_LEVEL_ABSENT);
     } else if (!ev->size) {
@@ -231,85 +252,97 @@ static __attribute__((noinline)) void apply_other(struct books *b, struct pn_boo
     }
 }
 
-/* Order line and first lines of the book: all that can be known before any of them is here. */
-PN_HOT void prefetch_slot(const struct books *b, const struct pn_event *ev)
+/* The first lines of the book and where to look for the order: known from the event alone. */
+PN_HOT void prefetch_entry(const struct books *b, const struct pn_event *ev)
 {
     const struct pn_book *bk = &b->book[ev->instrument];
-    __builtin_prefetch(orders_home(&b->orders, ev->ref), 1);
+    __builtin_prefetch(orders_entry(&b->orders, ev->ref), 1);
     __builtin_prefetch(&bk->top, 1);
     __builtin_prefetch(&bk->seq, 1);
-    if (ev->kind == PN_EV_REPLACE)
-        __builtin_prefetch(orders_home(&b->orders, ev->ref2), 1);
 }
 
-/* With those here, where the price level is; a guess is good enough. */
+/* With the entry here, the order. */
+PN_HOT void prefetch_order(const struct books *b, const struct pn_event *ev)
+{
+    uint32_t id = *orders_entry(&b->orders, ev->ref) >> YOUNG_LEFT_BITS;
+    __builtin_prefetch(&b->orders.slot[id], 1);
+}
+
+/*
+ * With the order or the book here, the level: of a resting order where it remembers to be, of a
+ * new price on the best page. A guess is good enough. No branches: they would be mispredicted
+ * twice, here and when the event is applied.
+ */
 PN_HOT void prefetch_level(const struct books *b, const struct pn_event *ev)
 {
     const struct pn_book *bk = &b->book[ev->instrument];
-    const struct pn_order *o = orders_home(&b->orders, ev->ref);
-    const struct pn_page *page;
-    if (ev->kind == PN_EV_ADD) {
-        if (o->size)
-            __builtin_prefetch(&b->orders.tenured[orders_hash(&b->orders, o->ref)], 1);
-        __builtin_prefetch(ladder_guess(&b->ladder, bk, ev->side, ev->px, &page), 1);
-        __builtin_prefetch(page, 1);
-        return;
-    }
-    if (ev->kind > PN_EV_REPLACE)
-        return;
-    if (PN_UNLIKELY(o->ref != ev->ref || !o->size)) {
-        if (o->spill)
-            __builtin_prefetch(&b->orders.tenured[orders_hash(&b->orders, ev->ref)], 1);
-        return;
-    }
-    __builtin_prefetch(ladder_guess(&b->ladder, bk, o->owner & 1, o->px, &page), 1);
-    __builtin_prefetch(page, 1);
-    if (ev->kind == PN_EV_REPLACE) {
-        __builtin_prefetch(ladder_guess(&b->ladder, bk, o->owner & 1, ev->px, &page), 1);
-        __builtin_prefetch(page, 1);
-    }
+    uint32_t id = *orders_entry(&b->orders, ev->ref) >> YOUNG_LEFT_BITS;
+    uint32_t side = ev->side & 1;
+    uint32_t old = b->orders.slot[id].level;
+    uint32_t new = bk->best[side] * PN_PAGE_LEVELS + ladder_steps(bk, ev->px) % PN_PAGE_LEVELS;
+    uint32_t level = ev->kind == PN_EV_ADD ? new : old;
+    __builtin_prefetch(&b->ladder.page[level / PN_PAGE_LEVELS].level[level % PN_PAGE_LEVELS], 1);
+}
+
+/* Rare ones: a book's first event, and events whose decoder did not trust a field. */
+static __attribute__((noinline)) int first_or_refused(struct pn_book *bk, const struct pn_event *ev)
+{
+    if (!bk->top.state)
+        top_set_valid(bk);
+    if (ev->flags & PN_EVF_REJECTED)
+        top_set_stale(bk, PN_STALE_INCONSISTENT);
+    return ev->flags & PN_EVF_REJECTED;
+}
+
+static __attribute__((noinline)) void apply_levels(struct books *b, struct pn_book *bk,
+                                                   struct pn_event *ev)
+{
+    if (ev->kind == PN_EV_LEVEL)
+        apply_level(b, bk, ev);
+    else
+        apply_quote(b, bk, ev);
 }
 
 PN_HOT void apply_one(struct books *b, struct pn_event *ev)
 {
     struct pn_book *bk = &b->book[ev->instrument];
     if (PN_UNLIKELY(ev->kind > PN_EV_QUOTE)) {
-        apply_other(b, bk, ev);
+        apply_other(b->self, bk, ev);
         return;
     }
     bk->events++;
-    if (PN_UNLIKELY(!bk->top.state))
-        top_set_valid(bk);
-    if (PN_UNLIKELY(ev->flags & PN_EVF_REJECTED)) {
-        top_set_stale(bk, PN_STALE_INCONSISTENT);
+    if (PN_UNLIKELY((bk->top.state == 0) | (ev->flags & PN_EVF_REJECTED)) &&
+        first_or_refused(bk, ev))
         return;
-    }
     seqlock_begin(&bk->seq);
     if (ev->kind == PN_EV_ADD)
         order_add(b, bk, ev, ev->ref, ev->side, ev->aux);
     else if (PN_LIKELY(ev->kind <= PN_EV_REPLACE))
         apply_reduce(b, bk, ev);
-    else if (ev->kind == PN_EV_LEVEL)
-        apply_level(b, bk, ev);
     else
-        apply_quote(b, bk, ev);
+        apply_levels(b->self, bk, ev);
     seqlock_end(&bk->seq);
 }
 
-uint32_t book_apply(struct books *b, struct pn_event *ev, uint32_t n)
+uint32_t book_apply(struct books *self, struct pn_event *ev, uint32_t n)
 {
+    struct books copy = *self, *b = &copy;
     /* Every event changes each side's top at most once, and a replace twice. */
     if (b->bbo && (b->bbo_cap - b->bbo_count) / 2 < n)
         n = (uint32_t)((b->bbo_cap - b->bbo_count) / 2);
-    for (uint32_t i = 0; i < n && i < AHEAD_SLOT; i++)
-        prefetch_slot(b, &ev[i]);
-    for (uint32_t i = 0; i < n && i < AHEAD_LEVEL; i++)
-        prefetch_level(b, &ev[i]);
+    for (uint32_t i = 0; i < n && i < AHEAD_ENTRY; i++)
+        prefetch_entry(b, &ev[i]);
+    if (PN_LIKELY(n > AHEAD_LEVEL)) {
+        for (uint32_t i = 0; i < n && i < AHEAD_ORDER; i++)
+            prefetch_order(b, &ev[i]);
+        for (uint32_t i = 0; i < AHEAD_LEVEL; i++)
+            prefetch_level(b, &ev[i]);
+    }
+    /* Looking past the end is harmless: there lie old events, or zeros. See BOOK_AHEAD. */
     for (uint32_t i = 0; i < n; i++) {
-        if (i + AHEAD_SLOT < n)
-            prefetch_slot(b, &ev[i + AHEAD_SLOT]);
-        if (i + AHEAD_LEVEL < n)
-            prefetch_level(b, &ev[i + AHEAD_LEVEL]);
+        prefetch_entry(b, &ev[i + AHEAD_ENTRY]);
+        prefetch_order(b, &ev[i + AHEAD_ORDER]);
+        prefetch_level(b, &ev[i + AHEAD_LEVEL]);
         apply_one(b, &ev[i]);
     }
     return n;

@@ -12,6 +12,9 @@
 #include "book/orders.h"
 #include "shm/region.h"
 
+/* Events past the last one that book_apply may look at, never use: the caller's array has them. */
+enum { BOOK_AHEAD = 48 };
+
 struct books {
     struct pn_book *book;
     struct pn_channel *channel;
@@ -25,6 +28,9 @@ struct books {
     struct pn_bbo *bbo;
     uint64_t bbo_count;
     uint64_t bbo_cap;
+    /* The one that is not a copy: book_apply works on a copy, which the compiler knows to be its
+     * own, and hands this one to everything that is not on the path. */
+    struct books *self;
 };
 
 void books_attach(struct books *b, const struct region *r, const struct pn_config *cfg);

@@ -100,11 +100,11 @@ static void list_insert(struct ladder *l, const struct pn_book *bk, uint32_t sid
         l->page[p->worse].better = id;
 }
 
-static void page_free(struct ladder *l, uint32_t id)
+static void page_free(struct ladder *l, uint32_t id, uint64_t occupied)
 {
     struct pn_page *p = &l->page[id];
     index_remove(l, id);
-    l->pool->empty_pages -= !p->occupied;
+    l->pool->empty_pages -= !occupied;
     memset(p, 0, sizeof *p);
     p->worse = l->pool->page_free;
     l->pool->page_free = id;
@@ -121,13 +121,13 @@ static void reclaim_empty(struct ladder *l, struct pn_book *books)
         uint32_t side = (p->owner - 1) & 1;
         struct pn_book *bk = &books[(p->owner - 1) / 2];
         if (bk->best[side] == id)
-            continue;
+            continue; /* its occupancy is in the book */
         if (p->better)
             l->page[p->better].worse = p->worse;
         if (p->worse)
             l->page[p->worse].better = p->better;
         dir_forget(bk, side, p->number);
-        page_free(l, id);
+        page_free(l, id, 0);
     }
 }
 
@@ -163,11 +163,18 @@ uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument
     index_put(l, id);
     dir_set(bk, side, number, id);
     /* The first page of a side is its best, so that the list can be entered. */
-    if (!bk->best[side]) {
-        bk->best[side] = id;
-        bk->best_number[side] = number;
-    }
+    if (!bk->best[side])
+        ladder_set_best(l, bk, side, id);
     return id;
+}
+
+void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page)
+{
+    if (bk->best[side])
+        l->page[bk->best[side]].occupied = bk->occupied[side];
+    bk->best[side] = page;
+    bk->best_number[side] = page ? l->page[page].number : 0;
+    bk->occupied[side] = page ? l->page[page].occupied : 0;
 }
 
 void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side)
@@ -178,24 +185,27 @@ void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side)
     while (at) {
         uint32_t next = l->page[at].worse;
         dir_forget(bk, side, l->page[at].number);
-        page_free(l, at);
+        page_free(l, at, *ladder_occupied(l, bk, side, at));
         at = next;
     }
     bk->best[side] = 0;
     bk->best_number[side] = 0;
+    bk->occupied[side] = 0;
 }
 
-void ladder_settle_best(struct ladder *l, struct pn_book *bk, uint32_t side)
+/* If it was the best one, the next page outwards that is not empty takes over. */
+void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page)
 {
-    uint32_t at = bk->best[side];
+    l->pool->empty_pages++;
+    if (page != bk->best[side])
+        return;
+    uint32_t at = l->page[page].worse;
     while (at && !l->page[at].occupied)
         at = l->page[at].worse;
-    if (!at) {
+    if (at)
+        ladder_set_best(l, bk, side, at);
+    else
         ladder_clear(l, bk, side);
-        return;
-    }
-    bk->best[side] = at;
-    bk->best_number[side] = l->page[at].number;
 }
 
 static uint32_t gcd(uint32_t a, uint32_t b)
@@ -219,6 +229,7 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
                        uint32_t old_step)
 {
     uint32_t at = bk->best[side];
+    ladder_set_best(l, bk, side, 0);
     while (at && l->page[at].better)
         at = l->page[at].better;
     /* Take the old pages out of index and directory first: numbers of old and new may be equal. */
@@ -227,8 +238,6 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
         dir_forget(bk, side, l->page[id].number);
         l->page[id].owner = 0;
     }
-    bk->best[side] = 0;
-    bk->best_number[side] = 0;
 
     int rc = 0;
     while (at) {
@@ -244,10 +253,8 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
                 rc = -1;
                 continue;
             }
-            struct level_at to = {
-                .page = &l->page[id], .page_id = id, .bit = steps % PN_PAGE_LEVELS};
-            to.page->level[to.bit] = old->level[bit];
-            ladder_mark(l, bk, side, to);
+            l->page[id].level[steps % PN_PAGE_LEVELS] = old->level[bit];
+            ladder_note(l, bk, side, id, steps % PN_PAGE_LEVELS, old->level[bit]);
         }
         uint32_t next = old->worse;
         l->pool->empty_pages -= !old->occupied;
@@ -269,6 +276,7 @@ int ladder_regrid(struct ladder *l, struct pn_book *bk, uint32_t instrument, int
     set_step(bk, step ? step : LADDER_FIRST_STEP);
     if (!old)
         return 0;
+    bk->regridded = 1;
     int rc = regrid_side(l, bk, instrument, PN_BID, old);
     return regrid_side(l, bk, instrument, PN_ASK, old) ? -1 : rc;
 }

@@ -33,8 +33,7 @@ struct ladder {
 
 /* A level's place: which page, which bit. */
 struct level_at {
-    struct pn_page *page; /* NULL: no such page */
-    uint32_t page_id;
+    uint32_t page; /* 0: no such page */
     uint32_t bit;
 };
 
@@ -53,8 +52,6 @@ uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument
 int ladder_regrid(struct ladder *l, struct pn_book *bk, uint32_t instrument, int32_t px);
 /* Frees every page of a side. */
 void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side);
-/* The best page has run empty: the next one outwards takes over, or the side is freed. */
-void ladder_settle_best(struct ladder *l, struct pn_book *bk, uint32_t side);
 
 /* Where px lives, or page NULL. px must be on the book's grid. */
 PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_t instrument,
@@ -62,35 +59,20 @@ PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_
 {
     uint32_t steps = ladder_steps(bk, px);
     uint32_t number = steps / PN_PAGE_LEVELS;
-    struct level_at at = {.bit = steps % PN_PAGE_LEVELS};
-    if (PN_LIKELY(number == bk->best_number[side] && bk->best[side])) {
-        at.page_id = bk->best[side];
-    } else {
+    struct level_at at = {.page = bk->best[side], .bit = steps % PN_PAGE_LEVELS};
+    if (PN_UNLIKELY(number != bk->best_number[side] || !at.page)) {
         const struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
-        at.page_id = PN_LIKELY(d->number == number + 1)
-                         ? d->page
-                         : ladder_find_far(l, bk, instrument, side, number);
+        at.page = PN_LIKELY(d->number == number + 1)
+                      ? d->page
+                      : ladder_find_far(l, bk, instrument, side, number);
     }
-    at.page = at.page_id ? &l->page[at.page_id] : NULL;
     return at;
 }
 
-/* Page that px most likely lives in, for prefetching only: may be wrong, never out of bounds. */
-PN_HOT const uint64_t *ladder_guess(const struct ladder *l, const struct pn_book *bk, uint32_t side,
-                                    int32_t px, const struct pn_page **page)
-{
-    uint32_t steps = ladder_steps(bk, px);
-    uint32_t number = steps / PN_PAGE_LEVELS;
-    uint32_t id =
-        number == bk->best_number[side] ? bk->best[side] : bk->dir[number % PN_DIR_WAYS][side].page;
-    *page = &l->page[id];
-    return &(*page)->level[steps % PN_PAGE_LEVELS];
-}
-
 /* Price of a page's level. */
-PN_HOT int32_t ladder_px(const struct pn_book *bk, const struct pn_page *page, uint32_t bit)
+PN_HOT int32_t ladder_px(const struct pn_book *bk, uint32_t number, uint32_t bit)
 {
-    return (int32_t)((page->number * PN_PAGE_LEVELS + bit) * bk->step);
+    return (int32_t)((number * PN_PAGE_LEVELS + bit) * bk->step);
 }
 
 /* Best occupied level of a page that has one: the highest bid, the lowest ask. */
@@ -100,28 +82,34 @@ PN_HOT uint32_t ladder_best_bit(uint64_t occupied, uint32_t side)
                           : (uint32_t)__builtin_ctzll(occupied);
 }
 
-/* A level came to life: keeps occupancy and best page. */
-PN_HOT void ladder_mark(struct ladder *l, struct pn_book *bk, uint32_t side, struct level_at at)
+/* A page's occupancy, wherever it is kept at the moment. */
+PN_HOT uint64_t *ladder_occupied(const struct ladder *l, struct pn_book *bk, uint32_t side,
+                                 uint32_t page)
 {
-    l->pool->empty_pages -= !at.page->occupied;
-    at.page->occupied |= 1ull << at.bit;
-    uint32_t number = at.page->number;
-    if (PN_UNLIKELY(!bk->best[side] || (side == PN_BID ? number > bk->best_number[side]
-                                                       : number < bk->best_number[side]))) {
-        bk->best[side] = at.page_id;
-        bk->best_number[side] = number;
-    }
+    return page == bk->best[side] ? &bk->occupied[side] : &l->page[page].occupied;
 }
 
-/* A level died. */
-PN_HOT void ladder_unmark(struct ladder *l, struct pn_book *bk, uint32_t side, struct level_at at)
+/* Cold halves of ladder_note: a page becomes best, a page has run empty. */
+void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
+void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
+
+/* A level's word is `word` now: keeps occupancy and best page. */
+PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
+                        uint32_t bit, uint64_t word)
 {
-    at.page->occupied &= ~(1ull << at.bit);
-    if (PN_UNLIKELY(!at.page->occupied)) {
-        l->pool->empty_pages++;
-        if (at.page_id == bk->best[side])
-            ladder_settle_best(l, bk, side);
+    if (PN_UNLIKELY(page != bk->best[side])) {
+        uint32_t number = l->page[page].number;
+        if (word && (!bk->best[side] || (side == PN_BID ? number > bk->best_number[side]
+                                                        : number < bk->best_number[side])))
+            ladder_set_best(l, bk, side, page);
     }
+    uint64_t *occupied = ladder_occupied(l, bk, side, page);
+    uint64_t before = *occupied;
+    *occupied = (before & ~(1ull << bit)) | (uint64_t)(word != 0) << bit;
+    if (PN_UNLIKELY(!before))
+        l->pool->empty_pages -= word != 0;
+    else if (PN_UNLIKELY(!*occupied))
+        ladder_page_emptied(l, bk, side, page);
 }
 
 #endif

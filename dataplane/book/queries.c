@@ -25,14 +25,16 @@ void books_attach(struct books *b, const struct region *r, const struct pn_confi
             },
         .orders =
             {
-                .nursery = region_section(r, PN_SEC_NURSERY),
-                .tenured = region_section(r, PN_SEC_TENURED),
-                .nursery_mask = h->section[PN_SEC_NURSERY].count - 1,
-                .tenured_mask = h->section[PN_SEC_TENURED].count - 1,
-                .tenured_shift = 64 - (uint32_t)__builtin_ctzll(h->section[PN_SEC_TENURED].count),
+                .slot = region_section(r, PN_SEC_ORDERS),
+                .young = region_section(r, PN_SEC_YOUNG),
+                .old = region_section(r, PN_SEC_OLD),
+                .pool = region_section(r, PN_SEC_POOL),
+                .young_mask = h->section[PN_SEC_YOUNG].count - 1,
+                .old_mask = h->section[PN_SEC_OLD].count - 1,
                 .max = (uint32_t)cfg->max_orders,
             },
         .header = region_header(r),
+        .self = b,
     };
 }
 
@@ -47,12 +49,9 @@ static void each_order(const struct books *b, uint32_t owner,
                        void (*visit)(void *, const struct pn_order *), void *arg)
 {
     const struct orders *t = &b->orders;
-    for (uint64_t i = 0; i <= t->nursery_mask; i++)
-        if (t->nursery[i].size && t->nursery[i].owner == owner)
-            visit(arg, &t->nursery[i]);
-    for (uint64_t i = 0; i <= t->tenured_mask; i++)
-        if (t->tenured[i].size && t->tenured[i].owner == owner)
-            visit(arg, &t->tenured[i]);
+    for (uint32_t id = 1; id <= t->pool->order_used; id++)
+        if (t->slot[id].size && t->slot[id].owner == owner)
+            visit(arg, &t->slot[id]);
 }
 
 struct queue_sum {
@@ -72,8 +71,9 @@ static void queue_visit(void *arg, const struct pn_order *o)
 int book_queue(struct books *b, uint64_t ref, uint32_t instrument, uint64_t *size_ahead,
                uint64_t *orders_ahead)
 {
-    const struct pn_order *o = orders_find(&b->orders, ref);
-    if (!o || o->owner / 2 != instrument)
+    uint32_t id = orders_find(&b->orders, ref);
+    const struct pn_order *o = &b->orders.slot[id];
+    if (!id || o->owner / 2 != instrument)
         return -ENOENT;
     struct queue_sum q = {.mine = o};
     each_order(b, o->owner, queue_visit, &q);
@@ -123,10 +123,11 @@ static uint64_t digest_side(const struct books *b, const struct pn_book *bk, uin
 {
     for (uint32_t id = bk->best[side]; id; id = b->ladder.page[id].worse) {
         const struct pn_page *p = &b->ladder.page[id];
-        for (uint64_t left = p->occupied; left;) {
+        uint64_t left = id == bk->best[side] ? bk->occupied[side] : p->occupied;
+        while (left) {
             uint32_t bit = ladder_best_bit(left, side);
             left &= ~(1ull << bit);
-            h = fold(fold(h, (uint64_t)(uint32_t)ladder_px(bk, p, bit)), p->level[bit]);
+            h = fold(fold(h, (uint64_t)(uint32_t)ladder_px(bk, p->number, bit)), p->level[bit]);
         }
     }
     return h;

@@ -14,18 +14,10 @@ void session_gap(struct books *b, const struct pn_event *ev)
 static void clear_orders_of(struct books *b, uint32_t channel)
 {
     struct orders *t = &b->orders;
-    for (uint64_t i = 0; i <= t->nursery_mask; i++) {
-        struct pn_order *o = &t->nursery[i];
+    for (uint32_t id = 1; id <= t->pool->order_used; id++) {
+        const struct pn_order *o = &t->slot[id];
         if (o->size && b->book[o->owner / 2].channel == channel) {
-            o->size = 0;
-            b->counters->live_orders--;
-        }
-    }
-    for (uint64_t i = 0; i <= t->tenured_mask; i++) {
-        struct pn_order *o = &t->tenured[i];
-        /* Removal pulls followers into the hole, so look at the same place again. */
-        while (o->size && b->book[o->owner / 2].channel == channel) {
-            orders_remove(t, o);
+            orders_remove(t, id);
             b->counters->live_orders--;
         }
     }
@@ -44,6 +36,7 @@ static void clear_book(struct books *b, struct pn_book *bk)
     bk->top.changes = changes;
     bk->gap_epoch = 0;
     bk->halts = 0;
+    bk->regridded = 0;
     seqlock_end(&bk->top.seq);
     seqlock_end(&bk->seq);
 }

@@ -8,11 +8,9 @@
 #include "book/book.h"
 #include "shm/seqlock.h"
 
-PN_HOT void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev)
+static inline void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev)
 {
     const struct pn_top *t = &bk->top;
-    if (PN_LIKELY(!b->bbo))
-        return;
     b->bbo[b->bbo_count++] = (struct pn_bbo){
         .ts_ns = ev->ts_ns,
         .rx_ns = ev->rx_ns,
@@ -35,53 +33,59 @@ PN_HOT void top_publish(struct books *b, struct pn_book *bk, const struct pn_eve
     t->ts_ns = ev->ts_ns;
     t->changes++;
     seqlock_end(&t->seq);
-    b->counters->top_changes++;
-    if (PN_UNLIKELY(t->bid_px >= t->ask_px && t->bid_size && t->ask_size &&
-                    t->trading == PN_TRADING_OPEN))
+    if (PN_UNLIKELY(t->bid_px >= t->ask_px) && t->bid_size && t->ask_size &&
+        t->trading == PN_TRADING_OPEN)
         b->counters->drops[PN_R_BOOK_CROSSED]++;
-    top_record(b, bk, ev);
+    if (PN_UNLIKELY(b->bbo != NULL))
+        top_record(b->self, bk, ev);
 }
 
-/* Writes one side of an open record. */
-PN_HOT void top_write(struct pn_top *t, uint32_t side, int32_t px, uint64_t size, uint32_t orders)
+/* The fields of one side, without a branch. */
+PN_HOT int32_t *top_px(struct pn_top *t, uint32_t side)
 {
-    if (side == PN_BID) {
-        t->bid_px = px;
-        t->bid_size = size;
-        t->bid_orders = orders;
-    } else {
-        t->ask_px = px;
-        t->ask_size = size;
-        t->ask_orders = orders;
-    }
+    return (int32_t *)((char *)t + offsetof(struct pn_top, bid_px)) + side;
+}
+
+PN_HOT uint32_t *top_orders(struct pn_top *t, uint32_t side)
+{
+    return (uint32_t *)((char *)t + offsetof(struct pn_top, bid_orders)) + side;
+}
+
+PN_HOT uint64_t *top_size(struct pn_top *t, uint32_t side)
+{
+    return (uint64_t *)((char *)t + offsetof(struct pn_top, bid_size)) + side;
 }
 
 /* Best level of a side as the pages have it. */
 PN_HOT uint64_t top_scan(const struct books *b, const struct pn_book *bk, uint32_t side,
                          int32_t *px)
 {
-    const struct pn_page *page = &b->ladder.page[bk->best[side]];
+    uint64_t occupied = bk->occupied[side];
     *px = 0;
-    if (!bk->best[side] || !page->occupied)
+    if (PN_UNLIKELY(!occupied))
         return 0;
-    uint32_t bit = ladder_best_bit(page->occupied, side);
-    *px = ladder_px(bk, page, bit);
-    return page->level[bit];
+    uint32_t bit = ladder_best_bit(occupied, side);
+    *px = ladder_px(bk, bk->best_number[side], bit);
+    return b->ladder.page[bk->best[side]].level[bit];
 }
 
-/* An order book's level at px now holds `word`; does the top notice? */
+/*
+ * A level of an order book at px has changed; does the top notice? What is best now is read from
+ * the pages, whatever happened: one case instead of joined, improved, reduced and emptied.
+ */
 PN_HOT void top_level_changed(struct books *b, struct pn_book *bk, const struct pn_event *ev,
-                              uint32_t side, int32_t px, uint64_t word)
+                              uint32_t side, int32_t px)
 {
     struct pn_top *t = &bk->top;
-    uint64_t best_size = side == PN_BID ? t->bid_size : t->ask_size;
-    int32_t best = side == PN_BID ? t->bid_px : t->ask_px;
-    if (best_size && (side == PN_BID ? px < best : px > best))
+    int32_t sign = -(int32_t)side, best = *top_px(t, side);
+    /* Bids compare as they are, offers mirrored. */
+    if ((*top_size(t, side) != 0) & ((px ^ sign) < (best ^ sign)))
         return;
-    if (!word)
-        word = top_scan(b, bk, side, &px);
+    uint64_t word = top_scan(b, bk, side, &px);
     seqlock_begin(&t->seq);
-    top_write(t, side, px, LEVEL_SIZE(word), LEVEL_ORDERS(word));
+    *top_px(t, side) = px;
+    *top_orders(t, side) = LEVEL_ORDERS(word);
+    *top_size(t, side) = LEVEL_SIZE(word);
     top_publish(b, bk, ev);
 }
 
@@ -100,8 +104,10 @@ static inline void top_levels_changed(struct books *b, struct pn_book *bk,
     if (bid == t->bid_size && ask == t->ask_size && bid_px == t->bid_px && ask_px == t->ask_px)
         return;
     seqlock_begin(&t->seq);
-    top_write(t, PN_BID, bid_px, bid, 0);
-    top_write(t, PN_ASK, ask_px, ask, 0);
+    t->bid_px = bid_px;
+    t->ask_px = ask_px;
+    t->bid_size = bid;
+    t->ask_size = ask;
     top_publish(b, bk, ev);
 }
 

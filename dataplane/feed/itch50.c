@@ -133,6 +133,9 @@ static void refuse_field(const struct decode_ctx *c, struct pn_event *ev)
 void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event *ev)
 {
     const struct itch50_type *t = &itch50_types[m[0]];
+    uint32_t locate = load_u16_be(m + 1);
+    if (t->stock_off && !instrument_map_is_named(c->map, locate))
+        instrument_map_name(c->map, locate, m + t->stock_off);
     if ((uint32_t)ev->px > ITCH50_PRICE_MAX && ev->kind != PN_EV_INFO)
         refuse_field(c, ev);
     else if (t->side_mask && m[t->side_off] != 'B' && m[t->side_off] != 'S' &&
@@ -144,7 +147,7 @@ void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event 
         break;
     case 'R': {
         uint32_t lot = (uint32_t)ev->size;
-        instrument_map_name(c->map, load_u16_be(m + 1), m + t->stock_off);
+        instrument_map_name(c->map, locate, m + t->stock_off);
         c->map->all->record[ev->instrument].lot = lot;
         break;
     }

@@ -104,7 +104,7 @@ int io_file_open(struct io_port **out, const char *path, uint16_t input, struct 
     int rc = source_open_path(&src, path, e);
     if (rc)
         return rc;
-    rc = capture_open(out, src, input, path, e);
+    rc = capture_open(out, src, input, source_name(path), e);
     if (rc)
         source_close(src);
     return rc;

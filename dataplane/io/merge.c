@@ -133,6 +133,10 @@ int io_merge_open(struct io_port **out, struct io_port **ports, uint32_t count, 
 {
     if (count == 0 || count > IO_INPUTS_MAX)
         return error_set(e, -EINVAL, "%u inputs: give 1 to %d", count, IO_INPUTS_MAX);
+    if (count == 1) { /* nothing to merge */
+        *out = ports[0];
+        return 0;
+    }
     struct merge *m = calloc(1, sizeof *m + count * sizeof m->lane[0]);
     if (!m)
         return error_set(e, -ENOMEM, "merge: out of memory");

@@ -277,7 +277,7 @@ static bool read_block(struct pcapng *p, const uint8_t *at, uint32_t total, stru
 static size_t block_need(const struct pcapng *p, const uint8_t *at, size_t left)
 {
     if (left < BLOCK_HEADER)
-        return BLOCK_OVERHEAD;
+        return BLOCK_HEADER;
     /* The length of a section header is known only behind its byte order and version. */
     if (load_u32_le(at) == BLOCK_SECTION && left < SECTION_MIN)
         return SECTION_MIN;

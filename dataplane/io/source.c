@@ -54,7 +54,7 @@ static void fill_coded(struct source *s)
         c->in_tail = read_raw(s, c->in, SOURCE_INPUT);
         c->in_end = c->in_tail == 0;
     }
-    s->tail += codec_step(c, s->window + s->tail, SOURCE_WINDOW - s->tail);
+    s->tail += codec_step(c, s->window + s->tail, s->window_bytes - s->tail);
     s->at_end = c->done;
     s->bad |= c->bad;
 }
@@ -70,7 +70,7 @@ size_t source_fill(struct source *s, size_t need)
         if (s->codec) {
             fill_coded(s);
         } else {
-            size_t got = read_raw(s, s->window + s->tail, SOURCE_WINDOW - s->tail);
+            size_t got = read_raw(s, s->window + s->tail, s->window_bytes - s->tail);
             s->tail += got;
             s->at_end = got == 0;
         }
@@ -93,9 +93,9 @@ bool source_discard(struct source *s, uint64_t n)
 /* Looks at the first bytes and puts a decompressor in front if they ask for one. */
 static int start(struct source *s, const char *name, struct error *e)
 {
-    size_t got = 1;
+    size_t first = s->window_bytes < SOURCE_INPUT ? s->window_bytes : SOURCE_INPUT, got = 1;
     while (s->tail < SNIFF_BYTES && got) {
-        got = read_raw(s, s->window + s->tail, SOURCE_INPUT - s->tail);
+        got = read_raw(s, s->window + s->tail, first - s->tail);
         s->tail += got;
     }
     s->at_end = got == 0;
@@ -114,13 +114,14 @@ static int start(struct source *s, const char *name, struct error *e)
     return 0;
 }
 
-static struct source *source_new(void)
+static struct source *source_new(size_t window_bytes)
 {
     struct source *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->fd = -1;
-    s->window = aligned_alloc(4096, SOURCE_WINDOW);
+    s->window_bytes = window_bytes;
+    s->window = aligned_alloc(4096, window_bytes);
     if (!s->window) {
         free(s);
         return NULL;
@@ -130,20 +131,21 @@ static struct source *source_new(void)
 
 static int open_descriptor(struct source *s, const char *path, struct error *e)
 {
+    const char *name = source_name(path);
     struct stat st;
     bool standard = strcmp(path, "-") == 0;
     s->fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     if (s->fd < 0) {
         int code = errno;
         if (code == ENOENT)
-            return error_set(e, -code, "%s: no such file; check the path", path);
+            return error_set(e, -code, "%s: no such file; check the path", name);
         if (code == EACCES)
-            return error_set(e, -code, "%s: permission denied; make it readable (chmod u+r)", path);
-        return error_set(e, -code, "%s: cannot be opened: %s", path, strerror(code));
+            return error_set(e, -code, "%s: permission denied; make it readable (chmod u+r)", name);
+        return error_set(e, -code, "%s: cannot be opened: %s", name, strerror(code));
     }
     if (fstat(s->fd, &st) == 0) {
         if (S_ISDIR(st.st_mode))
-            return error_set(e, -EISDIR, "%s: is a directory; name a capture file in it", path);
+            return error_set(e, -EISDIR, "%s: is a directory; name a capture file in it", name);
         if (S_ISREG(st.st_mode))
             s->input_total = (uint64_t)st.st_size;
     }
@@ -155,12 +157,12 @@ static int open_descriptor(struct source *s, const char *path, struct error *e)
 
 int source_open_path(struct source **out, const char *path, struct error *e)
 {
-    struct source *s = source_new();
+    struct source *s = source_new(SOURCE_WINDOW);
     if (!s)
-        return error_set(e, -ENOMEM, "%s: out of memory", path);
+        return error_set(e, -ENOMEM, "%s: out of memory", source_name(path));
     int rc = open_descriptor(s, path, e);
     if (rc == 0)
-        rc = start(s, path, e);
+        rc = start(s, source_name(path), e);
     if (rc) {
         source_close(s);
         return rc;
@@ -172,7 +174,9 @@ int source_open_path(struct source **out, const char *path, struct error *e)
 int source_open_memory(struct source **out, const uint8_t *data, size_t len, size_t chunk,
                        struct error *e)
 {
-    struct source *s = source_new();
+    /* Plain bytes never need a window longer than themselves. */
+    bool plain = codec_recognise(data, len) == CODEC_PLAIN && len < SOURCE_WINDOW;
+    struct source *s = source_new(plain ? (len / 4096 + 1) * 4096 : SOURCE_WINDOW);
     if (!s)
         return error_set(e, -ENOMEM, "out of memory");
     s->memory = data;

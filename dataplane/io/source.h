@@ -12,18 +12,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 
 enum source_limits {
     SOURCE_WINDOW = 1 << 20, /* the most that source_fill can make contiguous */
-    SOURCE_INPUT = 1 << 18   /* compressed bytes read at once */
+    SOURCE_INPUT = 1 << 18,  /* compressed bytes read at once */
+    SOURCE_NAME = 120        /* longest name in messages */
 };
 
 struct source_codec;
 
 struct source {
     uint8_t *window;
+    size_t window_bytes;
     size_t head;
     size_t tail;
     uint64_t input_bytes; /* read from the file so far, before decompression */
@@ -36,6 +39,13 @@ struct source {
     size_t chunk;               /* bytes handed out at once from memory */
     struct source_codec *codec; /* NULL: plain */
 };
+
+/* What messages call a file: the end of a path too long to leave room for the message. */
+static inline const char *source_name(const char *path)
+{
+    size_t len = strlen(path);
+    return len > SOURCE_NAME ? path + len - SOURCE_NAME : path;
+}
 
 /* "-" is standard input. */
 int source_open_path(struct source **out, const char *path, struct error *e);

@@ -147,7 +147,7 @@ struct pn_top {
 
 /* One page of a side: 64 neighbouring price steps. */
 struct pn_page {
-    uint64_t occupied; /* bit i: level[i] has size */
+    uint64_t occupied; /* bit i: level[i] has size; not kept here while this page is best */
     uint32_t number;   /* price step of level 0, divided by 64 */
     uint32_t better;   /* next page towards the touch, 0 = none */
     uint32_t worse;    /* next page away from the touch, 0 = none */
@@ -162,24 +162,29 @@ struct pn_dir_entry {
 };
 
 /*
- * One book. The first line is public and hot for readers, the second belongs to the engine, the
- * rest finds pages: a page number's low four bits choose a way, which serves both sides.
+ * One book. The first line is public and hot for readers, the second is all that most events need
+ * beyond a price level, the rest is for what lies further out. While a page is its side's best,
+ * its occupancy is kept here and not in the page. A page number's low four bits choose a way of
+ * the directory, which serves both sides.
  */
 struct pn_book {
     struct pn_top top;
-    uint32_t seq;      /* odd while pages of this book are being changed */
-    uint32_t step;     /* price units between neighbouring levels of a page, 0 = not yet known */
-    uint64_t step_mul; /* px / step == 2 * px * step_mul >> 64 */
-    uint32_t best[2];  /* best page of each side, 0 = none */
+    uint32_t seq;            /* odd while pages of this book are being changed */
+    uint32_t step;           /* price units between neighbouring levels, 0 = not yet known */
+    uint64_t step_mul;       /* px / step == 2 * px * step_mul >> 64 */
+    uint64_t occupied[2];    /* of the best pages */
+    uint32_t best[2];        /* best page of each side, 0 = none */
     uint32_t best_number[2]; /* its number */
-    uint8_t halts;           /* trading state by the listing market; 128: halted by the venue */
-    uint8_t by_order;        /* 1: orders are known one by one */
     uint16_t channel;
-    uint32_t gap_epoch; /* channel's gap_epoch when this book was last known to be whole */
+    uint8_t by_order;   /* 1: orders are known one by one */
+    uint8_t regridded;  /* 1: orders may remember places of an older grid */
     uint32_t events;    /* applied, for activity; wraps */
-    uint32_t trades;
+    uint32_t gap_epoch; /* channel's gap_epoch when this book was last known to be whole */
+    uint8_t halts;      /* trading state by the listing market; 128: halted by the venue */
+    uint8_t reserved0[3];
+    uint64_t trades;
     uint64_t volume;
-    uint64_t reserved1;
+    uint64_t reserved1[6];
     struct pn_dir_entry dir[16][2]; /* way, side */
 };
 
@@ -191,7 +196,13 @@ struct pn_order {
     uint32_t stamp; /* arrival number: earlier stamps at one price are served first */
     uint32_t owner; /* instrument * 2 + side */
     uint32_t mpid;
-    uint32_t spill; /* orders whose first-choice slot this is and that live elsewhere */
+    uint32_t level; /* page * 64 + place in it; free slot: the next free one */
+};
+
+/* An order that its place in the young index was taken from. */
+struct pn_old_order {
+    uint32_t tag;  /* upper half of the reference's hash */
+    uint32_t slot; /* 0 = empty */
 };
 
 /* One trade, kept so that a later break can undo it. */
@@ -288,7 +299,9 @@ struct pn_pool {
     uint32_t page_free;   /* first free page, chained by worse; 0 = none */
     uint32_t page_used;   /* pages handed out so far; page 0 stays unused */
     uint32_t empty_pages; /* of those in use, without any level; kept for reuse in place */
-    uint32_t reserved[12];
+    uint32_t order_free;  /* first free order slot, chained by level; 0 = none */
+    uint32_t order_used;  /* slots handed out so far, which is the most there ever were at once */
+    uint32_t reserved[10];
 };
 
 /* Where an array lies in the segment. */
@@ -305,12 +318,13 @@ enum pn_section_id {
     PN_SEC_BOOKS = 3,
     PN_SEC_PAGES = 4,
     PN_SEC_PAGE_INDEX = 5,
-    PN_SEC_NURSERY = 6,
-    PN_SEC_TENURED = 7,
+    PN_SEC_ORDERS = 6,
+    PN_SEC_YOUNG = 7,
     PN_SEC_TRADES = 8,
     PN_SEC_SYMBOLS = 9,
     PN_SEC_POOL = 10,
-    PN_SECTIONS = 11
+    PN_SEC_OLD = 11,
+    PN_SECTIONS = 12
 };
 
 /* First page of a state segment. */
@@ -326,7 +340,7 @@ struct pn_region_header {
     uint32_t instruments; /* records in use */
     uint32_t channels;    /* records in use */
     uint32_t reserved;
-    struct pn_section section[11];
+    struct pn_section section[12];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */

@@ -23,13 +23,13 @@ SIZE_IS(pn_page, 576);
 AT(pn_page, level, 64);
 static_assert(sizeof((struct pn_page *)0)->level / 8 == PN_PAGE_LEVELS, "levels of a page");
 
-SIZE_IS(pn_book, 384);
+SIZE_IS(pn_book, 448);
 AT(pn_book, seq, 64);
-AT(pn_book, by_order, 97);
-AT(pn_book, volume, 112);
-AT(pn_book, dir, 128);
+AT(pn_book, gap_epoch, 128 - 8);
+AT(pn_book, dir, 192);
 
 SIZE_IS(pn_order, 32);
+SIZE_IS(pn_old_order, 8);
 SIZE_IS(pn_trade, 32);
 SIZE_IS(pn_instrument, 64);
 AT(pn_instrument, channel, 24);
@@ -41,7 +41,7 @@ SIZE_IS(pn_stage_stats, 16);
 SIZE_IS(pn_counters, 1024);
 SIZE_IS(pn_pool, 64);
 SIZE_IS(pn_section, 24);
-SIZE_IS(pn_region_header, 328);
+SIZE_IS(pn_region_header, 352);
 SIZE_IS(pn_config, 64);
 SIZE_IS(pn_channel_config, 72);
 SIZE_IS(pn_level, 24);

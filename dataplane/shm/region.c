@@ -26,11 +26,12 @@ static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
         [PN_SEC_BOOKS] = {sizeof(struct pn_book), cfg->max_instruments},
         [PN_SEC_PAGES] = {sizeof(struct pn_page), cfg->max_pages + 1},
         [PN_SEC_PAGE_INDEX] = {sizeof(uint32_t), round_pow2(cfg->max_pages * 2 + 2)},
-        [PN_SEC_NURSERY] = {sizeof(struct pn_order), round_pow2(cfg->max_orders)},
-        [PN_SEC_TENURED] = {sizeof(struct pn_order), round_pow2(cfg->max_orders * 2)},
+        [PN_SEC_ORDERS] = {sizeof(struct pn_order), cfg->max_orders + 1},
+        [PN_SEC_YOUNG] = {sizeof(uint32_t), round_pow2(cfg->max_orders * 4)},
         [PN_SEC_TRADES] = {sizeof(struct pn_trade), round_pow2(cfg->max_trades)},
         [PN_SEC_SYMBOLS] = {sizeof(uint32_t), round_pow2(cfg->max_instruments * 2)},
         [PN_SEC_POOL] = {sizeof(struct pn_pool), 1},
+        [PN_SEC_OLD] = {sizeof(struct pn_old_order), round_pow2(cfg->max_orders * 2)},
     };
     uint64_t at = 4096;
     for (int i = 0; i < PN_SECTIONS; i++) {
@@ -158,11 +159,12 @@ static int check_header(const struct pn_region_header *h, uint64_t bytes, const 
         [PN_SEC_BOOKS] = sizeof(struct pn_book),
         [PN_SEC_PAGES] = sizeof(struct pn_page),
         [PN_SEC_PAGE_INDEX] = sizeof(uint32_t),
-        [PN_SEC_NURSERY] = sizeof(struct pn_order),
-        [PN_SEC_TENURED] = sizeof(struct pn_order),
+        [PN_SEC_ORDERS] = sizeof(struct pn_order),
+        [PN_SEC_YOUNG] = sizeof(uint32_t),
         [PN_SEC_TRADES] = sizeof(struct pn_trade),
         [PN_SEC_SYMBOLS] = sizeof(uint32_t),
         [PN_SEC_POOL] = sizeof(struct pn_pool),
+        [PN_SEC_OLD] = sizeof(struct pn_old_order),
     };
     for (int i = 0; i < PN_SECTIONS; i++) {
         const struct pn_section *s = &h->section[i];

@@ -33,8 +33,8 @@ struct pn_view *pn_view_open(const char *path, char *err, uint64_t err_len)
 {
     struct error e = {0};
     struct pn_view *v = calloc(1, sizeof *v);
-    int rc = v ? region_attach(&v->region, path, &e)
-               : error_set(&e, -ENOMEM, "no memory for a view");
+    int rc =
+        v ? region_attach(&v->region, path, &e) : error_set(&e, -ENOMEM, "no memory for a view");
     if (rc != 0) {
         free(v);
         snprintf(err, err_len, "%s", e.text);
@@ -113,7 +113,7 @@ static uint32_t copy_levels(const struct pn_view *v, const struct pn_book *bk, u
     for (uint32_t walked = 0; id && id < v->pages && n < cap && walked < PAGES_WALKED_MAX;
          walked++) {
         const struct pn_page *p = &v->page[id];
-        uint64_t left = p->occupied;
+        uint64_t left = id == bk->best[side] ? bk->occupied[side] : p->occupied;
         while (left && n < cap) {
             uint32_t bit = side == PN_BID ? 63u - (uint32_t)__builtin_clzll(left)
                                           : (uint32_t)__builtin_ctzll(left);

@@ -93,6 +93,8 @@ static void test_counters(void)
     ports[1] = open_numbered(&b, 1, 0);
     CHECK(io_merge_open(&port, ports, 0, &e) < 0);
     CHECK(io_merge_open(&port, ports, IO_INPUTS_MAX + 1, &e) < 0);
+    CHECK_EQ(io_merge_open(&port, ports, 1, &e), 0);
+    CHECK(port == ports[0]);
     CHECK_EQ(io_merge_open(&port, ports, 2, &e), 0);
     CHECK_EQ(drain(port, NULL, 0, 256), 2);
     port->ops->stats(port, &s);

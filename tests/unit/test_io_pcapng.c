@@ -264,6 +264,26 @@ static void test_damage(void)
     check_damage(0, 0x0a0d0d0a, 1, PN_R_IO_BLOCK_BAD); /* section without its magic */
 }
 
+/* The verdict on a bad length at the end of a file does not depend on how the file was read. */
+static void test_pieces(void)
+{
+    struct bytes b = {0};
+    section(&b);
+    size_t end = b.len;
+    bytes_u32(&b, 0x101);
+    bytes_u32(&b, 0x10101);
+    bytes_u32(&b, 0);
+    for (size_t len = end + 8; len <= b.len; len++)
+        for (size_t chunk = 0; chunk < 20; chunk++) {
+            struct io_port *port = open_bytes(&b, len, chunk);
+            CHECK_EQ(drain(port, NULL, 0, 256), 0);
+            CHECK_EQ(dropped(port, PN_R_IO_BLOCK_BAD), 1);
+            CHECK_EQ(dropped_in_all(port), 1);
+            port->ops->close(port);
+        }
+    free(b.data);
+}
+
 /* Blocks too small for their type, and options that overrun their block. */
 static void test_small_blocks(void)
 {
@@ -329,6 +349,7 @@ int main(void)
     test_resolutions();
     test_every_truncation();
     test_damage();
+    test_pieces();
     test_small_blocks();
     test_limits();
     return check_done("io_pcapng");

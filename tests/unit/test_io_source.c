@@ -164,6 +164,10 @@ static void test_messages(void)
     char path[64];
     struct bytes b = {0};
     check_message("/nonexistent/file.pcap", ENOENT, "no such file");
+    char longest[2000] = "/nonexistent";
+    while (strlen(longest) < sizeof longest - 11)
+        strcat(longest, "/directory");
+    check_message(longest, ENOENT, "no such file");
     check_message("/tmp", EISDIR, "directory");
     write_file(path, &b);
     check_message(path, ENODATA, "empty");

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# fuzz.sh - builds the fuzz targets with clang, ASan and UBSan, and runs them: one line a target.
+# Corpora grow in build/fuzz-corpus/<target>; an input that breaks something is left in
+# build/fuzz-findings. Exit code: 0 no finding, 1 a finding, 2 could not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    echo "usage: scripts/fuzz.sh [--runs N] [--seconds S] [target...]"
+    echo "  --runs N      inputs a target (default 20000; 0: no limit)"
+    echo "  --seconds S   time a target (default no limit)"
+    echo "targets: $(all_targets | tr '\n' ' ')"
+}
+
+all_targets() {
+    for source in tests/fuzz/fuzz_*.c; do
+        name=${source##*/fuzz_}
+        echo "${name%.c}"
+    done
+}
+
+fail() {
+    echo "fuzz.sh: $1" >&2
+    exit 2
+}
+
+runs=20000 seconds=0 targets=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --runs | --seconds)
+        [[ ${2:-} =~ ^[0-9]+$ ]] || fail "$1 wants a number"
+        [ "$1" = --runs ] && runs=$2 || seconds=$2
+        shift 2
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    -*) fail "no option $1; see --help" ;;
+    *)
+        [ -f "tests/fuzz/fuzz_$1.c" ] || fail "no target $1; see --help"
+        targets+=("$1")
+        shift
+        ;;
+    esac
+done
+[ ${#targets[@]} -gt 0 ] || mapfile -t targets < <(all_targets)
+[ "$runs" -gt 0 ] || [ "$seconds" -gt 0 ] || fail "--runs 0 needs --seconds"
+
+[ -x .venv/bin/meson ] && PATH=$PWD/.venv/bin:$PATH
+for tool in clang meson ninja python3; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; scripts/setup.sh installs it"
+done
+
+build=build/fuzz corpus=build/fuzz-corpus findings=build/fuzz-findings
+mkdir -p "$findings" build
+if [ ! -f $build/build.ninja ]; then
+    CC=clang meson setup $build -Dfuzz=true -Dchecks=true -Dbench=false -Dbuildtype=debugoptimized \
+        -Db_sanitize=address,undefined -Db_lundef=false >build/fuzz-setup.log 2>&1 ||
+        fail "meson setup failed, see build/fuzz-setup.log"
+fi
+ninja -C $build "${targets[@]/#/tests/fuzz/fuzz_}" >build/fuzz-build.log 2>&1 ||
+    fail "the build failed, see build/fuzz-build.log"
+
+limits=(-timeout=20 -rss_limit_mb=2560 -max_len=4096 -print_final_stats=1)
+[ "$runs" -gt 0 ] && limits+=("-runs=$runs")
+[ "$seconds" -gt 0 ] && limits+=("-max_total_time=$seconds")
+
+bad=0
+for target in "${targets[@]}"; do
+    log=build/fuzz-$target.log
+    python3 tests/fuzz/make_seeds.py "$target" "$corpus/$target"
+    if UBSAN_OPTIONS=print_stacktrace=1 $build/tests/fuzz/fuzz_"$target" "${limits[@]}" \
+        -artifact_prefix="$findings/$target-" "$corpus/$target" >"$log" 2>&1; then
+        result=ok
+    else
+        result="FINDING, see $log and $findings" bad=1
+    fi
+    done_runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    cov=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -1)
+    printf '%-12s runs %9s  cov %5s  %s\n' "$target" "${done_runs:-?}" "${cov:-?}" "$result"
+done
+exit $bad
