@@ -1,5 +1,5 @@
 /*
- * sink.h - an output file, plain or compressed by its suffix (.gz, .zst). Never seeks. Errors stick:
+ * sink.h - an output file, plain or compressed by suffix (.gz, .zst). Never seeks. Errors stick:
  * after the first one writes do nothing and close reports it.
  */
 #ifndef PN_SIM_SINK_H
