@@ -103,7 +103,8 @@ void flow_clock(struct pn_flow *f)
     uint64_t left = slot->to_ns > f->now_ns ? slot->to_ns - f->now_ns : 0;
     uint64_t each = left / messages;
     f->burst_gap_ns = each / 2;
-    f->burst_left = 1 + (rng_next(&f->rng) >> 61) + rng_geometric(&f->rng) * 4;
+    f->burst_left = 1 + (rng_next(&f->rng) >> 61);
+    f->burst_left += rng_geometric(&f->rng) * 4;
     uint64_t gap = rng_spread(&f->rng, each * 8);
     f->now_ns += gap < left ? gap : left;
 }

@@ -76,7 +76,7 @@ void pn_flow_close(struct pn_flow *flow);
 /* Fills buffer with whole framed messages until less than PN_FLOW_STEP_BYTES are left or the day
  * is over. Returns bytes, 0 at the end; messages (may be NULL) gets their number. */
 uint64_t pn_flow_next(struct pn_flow *flow, uint8_t *buffer, uint64_t cap, uint64_t *messages);
-/* The whole day in one malloc'ed buffer, to be freed by pn_flow_free; NULL with a message in err. */
+/* The whole day in one malloc'ed buffer, for pn_flow_free; NULL with a message in err. */
 uint8_t *pn_flow_make(const struct pn_flow_config *cfg, uint64_t *bytes, uint64_t *messages,
                       char *err, uint64_t err_len);
 void pn_flow_free(uint8_t *buffer);

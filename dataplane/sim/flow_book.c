@@ -42,7 +42,7 @@ static void level_emptied(struct flow_symbol *s, uint32_t side, int32_t level)
     s->occupied[level >> 6] &= ~(1ull << (level & 63));
 }
 
-void book_link(struct pn_flow *f, uint32_t slot)
+void flow_book_link(struct pn_flow *f, uint32_t slot)
 {
     struct flow_order *o = &f->order[slot];
     struct flow_symbol *s = &f->symbol[o->owner >> 1];
@@ -58,7 +58,7 @@ void book_link(struct pn_flow *f, uint32_t slot)
     level->tail = slot;
 }
 
-void book_unlink(struct pn_flow *f, uint32_t slot)
+void flow_book_unlink(struct pn_flow *f, uint32_t slot)
 {
     struct flow_order *o = &f->order[slot];
     struct flow_symbol *s = &f->symbol[o->owner >> 1];
@@ -76,7 +76,8 @@ void book_unlink(struct pn_flow *f, uint32_t slot)
 }
 
 /* The caller has made sure that a slot is free. */
-uint32_t book_add(struct pn_flow *f, uint32_t symbol, uint32_t side, uint32_t level, uint32_t size)
+uint32_t flow_book_add(struct pn_flow *f, uint32_t symbol, uint32_t side, uint32_t level,
+                       uint32_t size)
 {
     uint32_t slot = f->free_slot;
     if (slot)
@@ -88,25 +89,25 @@ uint32_t book_add(struct pn_flow *f, uint32_t symbol, uint32_t side, uint32_t le
     o->size = size;
     o->level = level;
     o->owner = symbol * 2 + side;
-    book_link(f, slot);
+    flow_book_link(f, slot);
     if (++f->live > f->peak)
         f->peak = f->live;
     return slot;
 }
 
-void book_reduce(struct pn_flow *f, uint32_t slot, uint32_t size)
+void flow_book_reduce(struct pn_flow *f, uint32_t slot, uint32_t size)
 {
     struct flow_order *o = &f->order[slot];
     o->size -= size;
     if (o->size)
         return;
-    book_unlink(f, slot);
+    flow_book_unlink(f, slot);
     o->next = f->free_slot;
     f->free_slot = slot;
     f->live--;
 }
 
-uint32_t book_front(const struct flow_symbol *s, uint32_t side)
+uint32_t flow_book_front(const struct flow_symbol *s, uint32_t side)
 {
     int32_t best = s->best[side];
     if (best < 0 || best >= s->width)

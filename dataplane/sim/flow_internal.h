@@ -199,12 +199,13 @@ void flow_script_rpi(struct pn_flow *f, uint32_t symbol);
 void flow_clock(struct pn_flow *f);
 int flow_run_slots(struct pn_flow *f, uint32_t last_kind);
 /* flow_book.c: price-time books. */
-uint32_t book_add(struct pn_flow *f, uint32_t symbol, uint32_t side, uint32_t level, uint32_t size);
-void book_unlink(struct pn_flow *f, uint32_t slot);
-void book_link(struct pn_flow *f, uint32_t slot);
-void book_reduce(struct pn_flow *f, uint32_t slot, uint32_t size);
+uint32_t flow_book_add(struct pn_flow *f, uint32_t symbol, uint32_t side, uint32_t level,
+                       uint32_t size);
+void flow_book_unlink(struct pn_flow *f, uint32_t slot);
+void flow_book_link(struct pn_flow *f, uint32_t slot);
+void flow_book_reduce(struct pn_flow *f, uint32_t slot, uint32_t size);
 /* Order at the front of a side, 0 if it is empty; stub quotes count. */
-uint32_t book_front(const struct flow_symbol *s, uint32_t side);
+uint32_t flow_book_front(const struct flow_symbol *s, uint32_t side);
 
 static inline uint32_t flow_px(const struct flow_symbol *s, uint32_t level)
 {

@@ -7,7 +7,7 @@
  */
 #include "sim/flow_emit.h"
 
-enum { FAR_PPM = 50000, STUB_PPM = 600, PULL_PPM = 500000 };
+enum { FAR_PPM = 50000, STUB_PPM = 600, PULL_PPM = 150000 };
 
 static uint32_t pick_size(struct pn_flow *f)
 {
@@ -24,16 +24,21 @@ static uint32_t pick_size(struct pn_flow *f)
     return 1000 + (uint32_t)((uint64_t)x * 40000 >> 32);
 }
 
-/* The fair price takes a small step and is drawn back to its anchor. */
+/* The fair price takes a small step and is drawn back to its anchor. It does not run away from a
+ * book that is too thick to follow. */
 static void walk_fair(struct pn_flow *f, struct flow_symbol *s)
 {
     int32_t noise = (int32_t)(rng_next(&f->rng) >> 56) - 128;
     int32_t low = s->width * 32, high = s->width * 224;
+    if (s->best[BID] >= 0 && low < (s->best[BID] - 16 * s->gap) * 256)
+        low = (s->best[BID] - 16 * s->gap) * 256;
+    if (s->best[ASK] < s->width && high > (s->best[ASK] + 16 * s->gap) * 256)
+        high = (s->best[ASK] + 16 * s->gap) * 256;
     s->fair_q8 += noise * s->gap / 2 - (s->fair_q8 - s->anchor_q8) / 8192;
-    if (s->fair_q8 < low)
-        s->fair_q8 = low;
     if (s->fair_q8 > high)
         s->fair_q8 = high;
+    if (s->fair_q8 < low)
+        s->fair_q8 = low;
 }
 
 /* Price of a new order: decays away from the touch; never reaches the other side. */
@@ -90,7 +95,7 @@ static void do_delete(struct pn_flow *f, uint32_t slot)
     struct flow_order *o = &f->order[slot];
     uint8_t *m = emit(f, 'D', (o->owner >> 1) + 1, 0);
     store_u64_be(m + 11, o->ref);
-    book_reduce(f, slot, o->size);
+    flow_book_reduce(f, slot, o->size);
 }
 
 /* With every slot in use an order goes instead. */
@@ -104,7 +109,8 @@ static void do_add(struct pn_flow *f, uint8_t type, uint32_t symbol, uint32_t si
     }
     walk_fair(f, s);
     take_ref(f);
-    uint32_t slot = book_add(f, symbol, side, pick_level(f, s, side), pick_size(f));
+    uint32_t level = pick_level(f, s, side);
+    uint32_t slot = flow_book_add(f, symbol, side, level, pick_size(f));
     const struct flow_order *o = &f->order[slot];
     uint8_t *m = emit_named(f, type, symbol, 24);
     store_u64_be(m + 11, o->ref);
@@ -152,7 +158,7 @@ static void do_cancel(struct pn_flow *f)
     uint8_t *m = emit(f, 'X', (o->owner >> 1) + 1, 0);
     store_u64_be(m + 11, o->ref);
     store_u32_be(m + 19, size);
-    book_reduce(f, slot, size);
+    flow_book_reduce(f, slot, size);
 }
 
 /* The slot stays, the order becomes a new one at the back of its new level. */
@@ -167,14 +173,14 @@ static void do_replace(struct pn_flow *f)
     struct flow_symbol *s = &f->symbol[o->owner >> 1];
     uint8_t *m = emit(f, 'U', (o->owner >> 1) + 1, 0);
     store_u64_be(m + 11, o->ref);
-    book_unlink(f, slot);
+    flow_book_unlink(f, slot);
     walk_fair(f, s);
     take_ref(f);
     o->ref = f->next_ref;
     if (rng_next(&f->rng) >> 63)
         o->size = pick_size(f);
     o->level = pick_level(f, s, o->owner & 1);
-    book_link(f, slot);
+    flow_book_link(f, slot);
     store_u64_be(m + 19, o->ref);
     store_u32_be(m + 27, o->size);
     store_u32_be(m + 31, flow_px(s, o->level));
@@ -200,7 +206,7 @@ static void execute(struct pn_flow *f, uint32_t slot, uint32_t size)
     store_u32_be(m + 19, size);
     store_u64_be(m + 23, match);
     flow_count_trade(f, o->owner >> 1, match, size);
-    book_reduce(f, slot, size);
+    flow_book_reduce(f, slot, size);
 }
 
 /* Executes at another price than the order's own: inside the spread, or not printed. */
@@ -221,13 +227,13 @@ static void execute_at(struct pn_flow *f, uint32_t slot, uint32_t size)
     store_u32_be(m + 32, px);
     if (printable)
         flow_count_trade(f, o->owner >> 1, match, size);
-    book_reduce(f, slot, size);
+    flow_book_reduce(f, slot, size);
 }
 
 uint32_t flow_cross_execute(struct pn_flow *f, uint32_t symbol, uint32_t side)
 {
     struct flow_symbol *s = &f->symbol[symbol];
-    uint32_t slot = book_front(s, side);
+    uint32_t slot = flow_book_front(s, side);
     struct flow_order *o = &f->order[slot];
     uint32_t size = 1 + rng_below(&f->rng, o->size);
     uint8_t *m = emit(f, 'C', symbol + 1, 2);
@@ -236,7 +242,7 @@ uint32_t flow_cross_execute(struct pn_flow *f, uint32_t symbol, uint32_t side)
     store_u64_be(m + 23, flow_take_match(f));
     m[31] = 'N';
     store_u32_be(m + 32, flow_px(s, o->level));
-    book_reduce(f, slot, size);
+    flow_book_reduce(f, slot, size);
     return size;
 }
 

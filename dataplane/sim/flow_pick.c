@@ -7,7 +7,7 @@
  */
 #include "sim/flow_internal.h"
 
-enum { OLD_PPM = 180000, STAGE2 = 10, STAGE3 = 5 };
+enum { OLD_PPM = 80000, STAGE2 = 10, STAGE3 = 5 };
 
 static uint32_t draw_symbol(struct pn_flow *f)
 {
@@ -86,7 +86,7 @@ uint32_t flow_pick_order(struct pn_flow *f)
     __builtin_prefetch(&f->order[o->prev]);
     __builtin_prefetch(&f->order[o->next]);
     fetch_order(f, a->item[(i + STAGE3) % FLOW_AHEAD]);
-    for (uint32_t k = 0; k < 4 && !f->order[slot].size; k++)
+    for (uint32_t k = 0; k < 12 && !f->order[slot].size; k++)
         slot = draw_young(f);
     for (uint32_t k = 0; k < 16 && !f->order[slot].size; k++)
         slot = draw_old(f);

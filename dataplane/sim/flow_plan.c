@@ -101,6 +101,12 @@ static void plan_halts(struct pn_flow *f, uint32_t ordinary)
     }
 }
 
+static void add_anywhere(struct pn_flow *f, uint32_t symbols, uint32_t kind)
+{
+    uint32_t at = rng_below(&f->rng, 64000);
+    add_event(f, at, rng_below(&f->rng, symbols), kind);
+}
+
 static void plan_events(struct pn_flow *f)
 {
     uint32_t n = f->symbols, ordinary = n < 4 ? n : n - 2;
@@ -119,10 +125,10 @@ static void plan_events(struct pn_flow *f)
     for (uint32_t i = 0; i < scaled(messages, 200000, 128); i++)
         add_event(f, 6000 + rng_below(&f->rng, 58000), 0, EVENT_BREAK);
     for (uint32_t i = 0; i < scaled(messages, 500000, 64); i++)
-        add_event(f, rng_below(&f->rng, 64000), rng_below(&f->rng, ordinary), EVENT_REGSHO);
+        add_anywhere(f, ordinary, EVENT_REGSHO);
     for (uint32_t i = 0; i < scaled(messages, 300000, 64); i++)
-        add_event(f, rng_below(&f->rng, 64000), rng_below(&f->rng, ordinary), EVENT_POSITION);
-    add_event(f, rng_below(&f->rng, 64000), rng_below(&f->rng, ordinary), EVENT_RPI);
+        add_anywhere(f, ordinary, EVENT_POSITION);
+    add_anywhere(f, ordinary, EVENT_RPI);
 }
 
 void flow_plan(struct pn_flow *f)

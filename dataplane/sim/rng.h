@@ -1,7 +1,8 @@
 /*
  * rng.h - the generator's random numbers: a counter stepped by an odd constant and mixed
  * (SplitMix64). Integers only, so that every build and machine draws the same values. Not for
- * anything that must be hard to guess.
+ * anything that must be hard to guess. One draw an expression: C leaves the order of operands and
+ * arguments open, and compilers differ.
  */
 #ifndef PN_SIM_RNG_H
 #define PN_SIM_RNG_H
@@ -56,7 +57,8 @@ static inline uint32_t rng_geometric_long(struct rng *r)
 /* mean times a variate that is close to exponential (mean 1, piecewise linear). */
 static inline uint64_t rng_spread(struct rng *r, uint64_t mean)
 {
-    uint64_t x = rng_geometric(r) * 256 + (rng_next(r) >> 56);
+    uint64_t whole = rng_geometric(r);
+    uint64_t x = whole * 256 + (rng_next(r) >> 56);
     return mean / 384 * x + mean % 384 * x / 384;
 }
 

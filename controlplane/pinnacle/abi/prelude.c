@@ -1,2 +1,3 @@
 #include "api.h"
 #include "sim/flow.h"
+#include "sim/wire.h"

@@ -1,0 +1,1 @@
+"""Making captures: ``pinnacle.capture.generate``."""

@@ -1,0 +1,1 @@
+"""The generator of market data, judged by what it writes."""
