@@ -1,0 +1,1 @@
+"""The command line ``pinnacle-ctl``; ``main`` is its entry point."""
