@@ -27,7 +27,8 @@ class Header(NamedTuple):
     channels: int
 
 
-class Instrument(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Instrument:
     """One tradable. A price in units is ``px * 10**price_exp``; ``locate`` 0 means none."""
 
     index: int

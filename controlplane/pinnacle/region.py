@@ -90,6 +90,10 @@ class View:
         lib.pn_view_counters(self._view, out)
         return records.counters_of(out)
 
+    def counters_into(self, out: Any) -> None:
+        """Copies the counters into a ``struct pn_counters`` of the caller, for tight loops."""
+        lib.pn_view_counters(self._view, out)
+
     @property
     def channels(self) -> list[records.Channel]:
         """All channels in use."""
@@ -108,9 +112,9 @@ class View:
         for i in range(lib.pn_view_header(view).instruments):
             if lib.pn_view_instrument(view, i, out):
                 continue
-            if out.name[0] == b"\0":
-                if lib.pn_view_top(view, i, top) or top.state == lib.PN_BOOK_EMPTY:
-                    continue
+            unheard = lib.pn_view_top(view, i, top) or top.state == lib.PN_BOOK_EMPTY
+            if unheard and out.name[0] == b"\0":
+                continue
             found.append(records.instrument_of(i, out))
         return found
 
@@ -176,14 +180,13 @@ class View:
             count = call(view, index, number, out, depth)
             if count < 0:
                 _fail(count, index)
-            return windows[count]
+            window: StructArray = windows[count]
+            return window
 
         read()
         return read
 
-    def levels(
-        self, instrument: InstrumentKey, side: str, depth: int | None = None
-    ) -> StructArray:
+    def levels(self, instrument: InstrumentKey, side: str, depth: int | None = None) -> StructArray:
         """A copy of the levels of one side, best first; all of them without ``depth``."""
         index, number = self.index_of(instrument), _side(side)
         room = 256 if depth is None else depth

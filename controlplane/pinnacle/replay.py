@@ -11,6 +11,7 @@ The engine is the same as live and takes its time from the capture, so equal inp
 results. Events come as numpy record arrays; there is no Python object a message.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
 from os import PathLike, fspath
 from types import TracebackType
@@ -39,12 +40,12 @@ class Step(NamedTuple):
     """What one step did. Both arrays are empty unless they were asked for.
 
     ``events`` has the dtype ``layout.EVENT``, ``bbo`` (one record a change of a best bid or
-    offer) ``layout.BBO``. ``done`` is true when the input is at its end.
+    offer) ``layout.BBO``. ``ran`` counts the events of the step, ``done`` is true when the input is at its end.
     """
 
     events: StructArray
     bbo: StructArray
-    count: int
+    ran: int
     done: bool
 
 
@@ -86,9 +87,7 @@ class Replay:
             name = fspath(file).encode()
             self._check(lib.pn_engine_add_file(raw, name, self._err, _ERR_LEN), "input")
         if not files:
-            code = lib.pn_engine_add_memory(
-                raw, memory_bytes, memory_frames, self._err, _ERR_LEN
-            )
+            code = lib.pn_engine_add_memory(raw, memory_bytes, memory_frames, self._err, _ERR_LEN)
             self._check(code, "engine")
 
     def close(self) -> None:
@@ -120,7 +119,7 @@ class Replay:
         code = lib.pn_engine_push(
             self._engine, ffi.cast("uint8_t *", data), len(frame), wire, ts_ns, LINKS[link], input
         )
-        if code in (-28, -105, -11):  # ENOSPC, ENOBUFS, EAGAIN
+        if code == -errno.ENOSPC:
             return False
         if code < 0:
             raise UsageError(f"frame refused (error {-code}); length or link is impossible")

@@ -24,7 +24,9 @@ def check(file: str, as_json: bool) -> None:
         click.echo(f"{file}: valid, {len(loaded.channels)} channels declared")
 
 
-@config.command(epilog="\b\nExamples:\n  pinnacle-ctl config show\n  pinnacle-ctl config show my.yaml")
+@config.command(
+    epilog="\b\nExamples:\n  pinnacle-ctl config show\n  pinnacle-ctl config show my.yaml"
+)
 @click.argument("file", type=click.Path(), required=False)
 @json_option
 def show(file: str | None, as_json: bool) -> None:

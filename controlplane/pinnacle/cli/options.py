@@ -13,7 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(command: F) -> F:
     """``--json``: one JSON object on standard output instead of text."""
-    option = click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+    option = click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object instead of text."
+    )
     return option(command)
 
 
@@ -34,5 +36,7 @@ def engine() -> Any:
     try:
         from pinnacle import abi
     except ImportError as error:
-        raise BuildError(f"the compiled engine cannot be loaded ({error}); build it again") from error
+        raise BuildError(
+            f"the compiled engine cannot be loaded ({error}); build it again"
+        ) from error
     return abi

@@ -50,7 +50,7 @@ def parse_config(text: str | bytes, name: str) -> ReplayConfig:
                 _walk(node, (), lines, name, set())
             data = {} if node is None else loader.construct_document(node)
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+
 def parse_speed(text: str) -> float:
     """Factor of recorded time: 0 for ``max``, 1 for ``recorded``, 10 for ``10x``."""
     if text in ("max", "recorded"):
@@ -99,9 +100,7 @@ class LineConfig(Section):
             try:
                 ipaddress.IPv4Address(value)
             except ValueError as error:
-                raise ValueError(
-                    "must be an IPv4 address such as 233.54.12.111, or any"
-                ) from error
+                raise ValueError("must be an IPv4 address such as 233.54.12.111, or any") from error
         return value
 
 
