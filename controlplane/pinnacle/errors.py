@@ -126,7 +126,7 @@ def from_c(code: int, message: str, step: str) -> PinnacleError:
     if step == "region" and -code in (errno.EACCES, errno.EPERM):
         kind = NoPermissionError
     text = message.strip() or errno.errorcode.get(-code, f"error {code}")
-    hint = _HINTS.get((step, kind), "")
+    hint = "" if ";" in text else _HINTS.get((step, kind), "")  # C says it after a semicolon
     return kind(f"{text}{'; ' + hint if hint else ''}")
 
 

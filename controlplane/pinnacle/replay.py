@@ -40,7 +40,8 @@ class Step(NamedTuple):
     """What one step did. Both arrays are empty unless they were asked for.
 
     ``events`` has the dtype ``layout.EVENT``, ``bbo`` (one record a change of a best bid or
-    offer) ``layout.BBO``. ``ran`` counts the events of the step, ``done`` is true when the input is at its end.
+    offer) ``layout.BBO``. ``ran`` counts the events of the
+    step, ``done`` is true when the input is at its end.
     """
 
     events: StructArray
