@@ -1,2 +1,3 @@
 #include "api.h"
+#include "scan.h"
 #include "sim/flow.h"
