@@ -66,7 +66,7 @@ static void rate_count(struct pn_scan_rate *rate, uint64_t bucket)
 static int same_flow(const struct pn_scan_flow *f, const struct net_datagram *d)
 {
     return f->src_be == d->src_be && f->group_be == d->group_be && f->src_port == d->src_port &&
-           f->port == d->port && f->blocks == (d->link == IO_LINK_BLOCKS);
+           f->port == d->port && f->ip6 == d->ip6 && f->blocks == (d->link == IO_LINK_BLOCKS);
 }
 
 /* The flow of a datagram, made at first sight; NULL when there are too many. */
@@ -89,6 +89,7 @@ static struct pn_scan_flow *flow_of(struct pn_scan *scan, const struct net_datag
     f->group_be = d->group_be;
     f->src_port = d->src_port;
     f->port = d->port;
+    f->ip6 = d->ip6;
     f->blocks = d->link == IO_LINK_BLOCKS;
     f->first_ns = d->ts_ns;
     return f;

@@ -27,7 +27,9 @@ struct pn_scan_flow {
     uint32_t group_be;
     uint16_t src_port;
     uint16_t port;
-    uint32_t blocks;  /* 1: raw message blocks, no addresses */
+    uint32_t blocks; /* 1: raw message blocks, no addresses */
+    uint32_t ip6;    /* 1: IPv6, both addresses folded to 32 bits */
+    uint32_t reserved;
     uint32_t feed;    /* enum pn_feed, as the first recognised datagram says */
     uint32_t framing; /* enum pn_framing, likewise; known framing may go with no feed */
     uint64_t datagrams;

@@ -99,9 +99,10 @@ def _peak(rate: Any, width_ns: int) -> dict[str, Any]:
 
 def _flow(raw: Any) -> dict[str, Any]:
     addressed = not raw.blocks
+    ip6 = bool(raw.ip6)
     return {
-        "source": _address(raw.src_be, raw.src_port) if addressed else None,
-        "destination": _address(raw.group_be, raw.port) if addressed else None,
+        "source": _address(raw.src_be, raw.src_port, ip6) if addressed else None,
+        "destination": _address(raw.group_be, raw.port, ip6) if addressed else None,
         "datagrams": raw.datagrams,
         "bytes": raw.bytes,
         "messages": raw.messages,
@@ -110,8 +111,8 @@ def _flow(raw: Any) -> dict[str, Any]:
     }
 
 
-def _address(address_be: int, port: int) -> str:
-    return f"{ipv4_text(address_be) or 'ipv6'}:{port}"
+def _address(address_be: int, port: int, ip6: bool) -> str:
+    return f"{'ipv6' if ip6 else ipv4_text(address_be) or '0.0.0.0'}:{port}"
 
 
 def _guess(raw: Any) -> dict[str, Any]:

@@ -98,6 +98,7 @@ static uint32_t parse_ip4(struct cursor *c, struct net_datagram *out)
         return REASON(NET_NOT_UDP);
     if (!advance(c, header))
         return REASON(NET_SHORT);
+    out->ip6 = 0;
     out->src_be = load_u32_le(ip + 12);
     out->group_be = load_u32_le(ip + 16);
     return parse_udp(c, out);
@@ -153,6 +154,7 @@ static uint32_t parse_ip6(struct cursor *c, struct net_datagram *out)
     /* Length 0 announces a jumbogram, which no feed sends. */
     if (ip[0] >> 4 != 6 || len == 0 || !limit(c, IP6_HEADER + len))
         return REASON(NET_IP_BAD);
+    out->ip6 = 1;
     out->src_be = fold(ip + 8);
     out->group_be = fold(ip + 24);
     advance(c, IP6_HEADER);

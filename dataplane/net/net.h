@@ -22,6 +22,7 @@ struct net_datagram {
     uint16_t link; /* IO_LINK_BLOCKS: payload is message blocks, no group and port */
     uint16_t src_port;
     uint32_t src_be;
+    uint32_t ip6; /* 1: both addresses are folded IPv6 ones */
 };
 
 /* Every case; out of line. Same result as net_parse_frame. */

@@ -88,9 +88,15 @@ def _quiet_stdout() -> None:
 def run(args: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
     try:
-        result = cli.main(args=args, prog_name="pinnacle-ctl", standalone_mode=False)
+        # Not cli.main: click would turn a broken pipe into exit code 1 by itself.
+        given = list(sys.argv[1:] if args is None else args)
+        with cli.make_context("pinnacle-ctl", given) as context:
+            result = cli.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:  # --help and the like
+        sys.stdout.flush()
+        return done.exit_code
     except PinnacleError as error:
         fail(str(error))
         return error.exit_code
@@ -98,8 +104,8 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return 2
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f" (see {context.command_path} --help)" if context else ""
+        where = getattr(error, "ctx", None)
+        hint = f" (see {where.command_path} --help)" if where else ""
         fail(f"{error.format_message()}{hint}")
         return 2
     except (KeyboardInterrupt, click.Abort):
