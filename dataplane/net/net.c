@@ -98,7 +98,6 @@ static uint32_t parse_ip4(struct cursor *c, struct net_datagram *out)
         return REASON(NET_NOT_UDP);
     if (!advance(c, header))
         return REASON(NET_SHORT);
-    out->ip6 = 0;
     out->src_be = load_u32_le(ip + 12);
     out->group_be = load_u32_le(ip + 16);
     return parse_udp(c, out);
