@@ -35,10 +35,12 @@ _STOP_REASONS = {
                      "book_mismatch"),
 }  # fmt: skip
 
+_NO_LIMIT = 1 << 62
 _CHUNK = 262_144
 _CHUNK_WITH_ARRAYS = 65_536
 _CHUNK_TO_STOP = 256
 _PACE_SLEEP = 0.002
+_SHOW_NS = 100_000_000
 
 TRADE_KINDS = (lib.PN_EV_EXECUTE, lib.PN_EV_EXECUTE_AT, lib.PN_EV_TRADE, lib.PN_EV_CROSS)
 
@@ -133,33 +135,35 @@ def _drive(
     chunk = _CHUNK_WITH_ARRAYS if with_events or with_bbo else _CHUNK
     if limits.stop_on:
         chunk = _CHUNK_TO_STOP
-    left = limits.max_messages or 1 << 62
+    left = limits.max_messages or _NO_LIMIT
     shown = until = stop_ns = first_ns = 0
     size = 1  # the first step finds the capture's first time
     began = time.monotonic()
     while True:
         size = min(size, left)
-        step = replay.step(size, until, events=with_events, bbo=with_bbo, copy=False)
+        counted = size if limits.max_messages else 0
+        step = replay.step(
+            counted, until, max_events=size, events=with_events, bbo=with_bbo, copy=False
+        )
         if not first_ns:
             first_ns, stop_ns = _resolve(replay, limits, outcome)
             size = chunk
         _deliver(step, sinks, outcome)
-        left -= step.ran
+        left -= step.messages
         if condition := stop_on.met(step):
             return f"stop-on:{condition}"
         if step.done:
             return "end"
         if left <= 0:
             return "max-messages"
-        waits = until and step.ran < min(size, left + step.ran) and not len(step.bbo) >= size
-        if waits and until == stop_ns:
+        if step.end == "time" and until == stop_ns:
             return "to"
-        if progress and time.monotonic_ns() - shown > 100_000_000:
+        if progress and time.monotonic_ns() - shown > _SHOW_NS:
             progress(replay)
             shown = time.monotonic_ns()
         until = stop_ns
         if limits.speed:
-            if waits:
+            if step.end == "time":
                 time.sleep(_PACE_SLEEP)
             played = first_ns + int((time.monotonic() - began) * limits.speed * 1e9)
             until = min(played, stop_ns) if stop_ns else played

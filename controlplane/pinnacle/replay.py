@@ -34,20 +34,30 @@ LINKS = {"ethernet": 0, "ip": 1, "null": 2, "sll": 3, "sll2": 4, "blocks": 5}
 _HUGEPAGES = {"never": 0, "auto": 1, "require": 2}
 _ERR_LEN = 512
 _BATCH = 65_536
+_MOST = 16 * _BATCH  # longest buffer, events
+_SPARE = 16  # room for control events and the second half of a quote
 
 
 class Step(NamedTuple):
     """What one step did. Both arrays are empty unless they were asked for.
 
     ``events`` has the dtype ``layout.EVENT``, ``bbo`` (one record a change of a best bid or
-    offer) ``layout.BBO``. ``ran`` counts the events of the
-    step, ``done`` is true when the input is at its end.
+    offer) ``layout.BBO``. ``ran`` counts the events of the step; ``messages`` the messages, 0
+    when neither events nor a number of messages were asked for. ``end`` says why it ended:
+    ``limit``, ``time`` (the next message is later), ``full`` (a buffer), ``idle`` (no frames
+    have been pushed) or ``done`` (the input is at its end).
     """
 
     events: StructArray
     bbo: StructArray
     ran: int
-    done: bool
+    messages: int
+    end: str
+
+    @property
+    def done(self) -> bool:
+        """Whether the input is at its end."""
+        return self.end == "done"
 
 
 class Replay:
@@ -134,36 +144,66 @@ class Replay:
 
     def run(self) -> records.Counters:
         """Runs to the end of the input and returns the totals."""
-        while not self.step(messages=1 << 20).done:
+        while not self.step(max_events=1 << 20).done:
             pass
         return self.counters
 
     def step(
-        self, messages: int = 0, until_ns: int = 0, *, events: bool = False, bbo: bool = False,
+        self,
+        messages: int = 0,
+        until_ns: int = 0,
+        *,
+        max_events: int = 0,
+        events: bool = False,
+        bbo: bool = False,
         copy: bool = True,
-    ) -> Step:  # fmt: skip
-        """Runs on for up to ``messages`` messages or up to receive time ``until_ns``.
+    ) -> Step:
+        """Runs on for exactly ``messages`` messages, or up to receive time ``until_ns``.
 
-        Zero means no limit; with neither, ``events`` or ``bbo`` bound a step by their buffers of
-        65,536 records. A gap, reset or end of a channel counts as a message, and an IEX
-        TOPS quote as two (it sets both sides). ``copy=False`` returns windows of buffers that
-        the next step overwrites: faster, and enough for reductions.
+        Zero means no limit. ``max_events`` bounds the step too, without counting messages: an
+        IEX TOPS quote is one message and two events (it sets both sides), and a gap, a new
+        session or an end is an event but no message. A step also ends when a buffer is full.
+        ``copy=False`` returns windows of buffers that the next step overwrites: faster, and
+        enough for reductions.
         """
+        count = messages > 0
+        room = min(messages or max_events or _BATCH, _MOST) + _SPARE
+        self._reserve(room if events or count else 0, room if bbo else 0)
+        ran = changes = seen = kept = 0
+        end = ""
+        while not end:
+            limit = min(max(messages - seen, 1), _MOST) if count else max_events
+            got, got_bbo, done = self._advance(limit, until_ns, kept, changes)
+            if count or events:
+                seen += _count_messages(self._events[kept : kept + got])
+            split = count and got > 0 and _splits_quote(self._events[kept + got - 1])
+            ran, changes = ran + got, changes + got_bbo
+            kept += got if events else 0
+            full = (events and kept + 2 > room) or (bbo and changes + 2 > room)
+            reached = seen >= messages and not split if count else 0 < max_events <= ran
+            if done or full or reached:
+                end = "done" if done else "limit" if reached else "full"
+            elif not got or not count:
+                end = "time" if until_ns else "idle"
+        found, found_bbo = self._events[:kept], self._bbo[:changes]
+        if copy:
+            found, found_bbo = found.copy(), found_bbo.copy()
+        return Step(found, found_bbo, ran, seen, end)
+
+    def _advance(
+        self, max_events: int, until_ns: int, ran: int, changes: int
+    ) -> tuple[int, int, bool]:
+        """One run of the engine behind what the buffers hold already."""
         run = self._run
-        run.max_events, run.until_ns = messages, until_ns
-        room = min(messages, 16 * _BATCH) if messages else _BATCH
-        run.event = self._room_for_events(room) if events else ffi.NULL
-        run.event_cap = len(self._events) if events else 0
-        run.bbo = self._room_for_bbo(room) if bbo else ffi.NULL
-        run.bbo_cap = len(self._bbo) if bbo else 0
+        run.max_events, run.until_ns = max(max_events, 0), until_ns
+        run.event_cap = max(len(self._events) - ran, 0)
+        run.event = self._event_at + ran if run.event_cap else ffi.NULL
+        run.bbo_cap = max(len(self._bbo) - changes, 0)
+        run.bbo = self._bbo_at + changes if run.bbo_cap else ffi.NULL
         code = lib.pn_engine_run(self._engine, run)
         if code < 0:
             raise from_c(code, "the engine stopped", "run")
-        got = self._events[: run.events if events else 0]
-        changes = self._bbo[: run.bbos if bbo else 0]
-        if copy:
-            got, changes = got.copy(), changes.copy()
-        return Step(got, changes, run.events, run.end == lib.PN_RUN_DONE)
+        return run.events, run.bbos, run.end == lib.PN_RUN_DONE
 
     def steps(
         self, messages: int = _BATCH, *, events: bool = True, bbo: bool = False, copy: bool = True
@@ -262,15 +302,14 @@ class Replay:
             raise PinnacleError("the replay is closed; open it again")
         return self._handle
 
-    def _room_for_events(self, count: int) -> Any:
-        if len(self._events) != count:
-            self._events = np.empty(count, layout.EVENT)
-        return layout.pointer(self._events, "struct pn_event *")
-
-    def _room_for_bbo(self, count: int) -> Any:
-        if len(self._bbo) != count:
-            self._bbo = np.empty(count, layout.BBO)
-        return layout.pointer(self._bbo, "struct pn_bbo *")
+    def _reserve(self, events: int, changes: int) -> None:
+        """Buffers of these sizes; those of the step before are used again if they fit."""
+        if len(self._events) != events:
+            self._events = np.empty(events, layout.EVENT)
+            self._event_at = layout.pointer(self._events, "struct pn_event *")
+        if len(self._bbo) != changes:
+            self._bbo = np.empty(changes, layout.BBO)
+            self._bbo_at = layout.pointer(self._bbo, "struct pn_bbo *")
 
     def _message(self) -> str:
         return str(ffi.string(self._err).decode(errors="replace"))
@@ -278,6 +317,18 @@ class Replay:
     def _check(self, code: int, step: str) -> None:
         if code < 0:
             raise from_c(code, self._message(), step)
+
+
+def _count_messages(events: StructArray) -> int:
+    """Messages among events: no control events, and a quote's two sides once (at the bid)."""
+    kind = events["kind"]
+    second = (kind == lib.PN_EV_QUOTE) & (events["side"] == lib.PN_ASK)
+    return int(np.count_nonzero((kind < lib.PN_EV_GAP) & ~second))
+
+
+def _splits_quote(last: np.void) -> bool:
+    """Whether the event is the first half of a message that has two."""
+    return bool(last["kind"] == lib.PN_EV_QUOTE and last["side"] == lib.PN_BID)
 
 
 def _engine_config(config: ReplayConfig) -> Any:

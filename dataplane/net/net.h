@@ -61,6 +61,7 @@ PN_HOT uint32_t net_parse_frame(const struct io_frame *frame, struct net_datagra
     out->link = IO_LINK_ETHERNET;
     out->src_port = load_u16_be(p + IP);
     out->src_be = load_u32_le(p + ETH + 12);
+    out->ip6 = 0;
     return 0;
 }
 

@@ -69,7 +69,7 @@ def test_text_of_a_day(day: Path) -> None:
     assert result.returncode == 0
     assert result.stderr == ""
     for text in ("itch50 over moldudp64", "messages   19", "AAPL", "40.0700", "digest", "none",
-                 "Add Order"):  # fmt: skip
+                 "add_order"):  # fmt: skip
         assert text.lower() in result.stdout.lower()
 
 
@@ -144,10 +144,18 @@ def test_region_can_be_attached(day: Path, tmp_path: Path) -> None:
     from pinnacle.region import View
 
     path = tmp_path / "state"
-    report = replay_json("--region", path, "--hugepages", "never", day)
+    slow = [*COMMAND, "replay", "--json", "--speed", "recorded", "--region", path, day]
+    with subprocess.Popen(slow, stdout=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        with View.attach(path) as view:
+            assert view.header.pid == process.pid
+            assert view.book("AAPL").top().bid_px == 400_700
+        report = json.loads(process.communicate(timeout=60)[0])
     assert report["memory"]["backing"] == "file"
-    with View.attach(path) as view:
-        assert view.book("AAPL").top().bid_px == 400_700
+    assert not path.exists()
 
 
 def test_configured_channel(day: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_empty_files_are_readable(tmp_path: Path) -> None:
     path = wire.write_pcap(tmp_path / "s.pcap", wire.day_frames([wire.system(b"O")]))
     export(path, tmp_path)
     assert pl.read_parquet(tmp_path / "trades.parquet").height == 0
-    assert duckdb.sql(f"select count(*) from '{tmp_path}/bbo.parquet'").fetchone() == (0,)
+    assert duckdb.sql(f"select count(*) from '{tmp_path}/bbo.parquet'").fetchall() == [(0,)]
 
 
 def test_unwritable_folder(day: Path, tmp_path: Path) -> None:
@@ -81,11 +81,11 @@ def test_sums_of_real_captures(name: str, tmp_path: Path) -> None:
         "sum(case when kind = 'broken' then -cast(size as hugeint) else size end) "
         f"from '{tmp_path}/trades.parquet'"
     )
-    assert duckdb.sql(query).fetchone() == (report["trades"], report["volume"])
+    assert duckdb.sql(query).fetchall()[0] == (report["trades"], report["volume"])
     for file in ("bbo", "trades"):
         found = duckdb.sql(
             f"select count(*), sum(ts_ns), sum(rx_ns) from '{tmp_path}/{file}.parquet'"
-        ).fetchone()
+        ).fetchall()[0]
         frame = pl.read_parquet(tmp_path / f"{file}.parquet")
         big = frame.select(pl.col("ts_ns", "rx_ns").cast(pl.Int128).sum()).row(0)
         assert found == (frame.height, *big)

@@ -1,7 +1,8 @@
 """The declarative schema of every configuration file.
 
 A key is one field here: type, default, bounds, unit and help together. Unknown keys are
-refused. Defaults of ``engine`` are those of ``pn_config_default`` (a test compares them). The
+refused. Defaults of ``engine`` are those of ``pn_config_default`` (a test compares
+them), but for ``timing``, which reports want. The
 example ``configs/replay.yaml`` shows every key (a test compares that too).
 """
 
@@ -42,18 +43,18 @@ class EngineConfig(Section):
     """Limits and switches of the engine; all memory is reserved from them at start."""
 
     max_orders: int = key(
-        4_194_304, "orders that may rest at one time, all instruments together",
-        unit="orders", ge=1024, le=2**28,
+        2_097_152, "orders that may rest at one time, all instruments together",
+        unit="orders", ge=1024, le=2**24,
     )  # fmt: skip
     max_instruments: int = key(
-        16_384, "instruments of all channels together", unit="instruments", ge=1024, le=2**20
+        65_536, "instruments of all channels together", unit="instruments", ge=1024, le=2**20
     )
     max_pages: int = key(
         262_144, "pages of 64 neighbouring price levels, all books together",
-        unit="pages", ge=1024, le=2**26,
+        unit="pages", ge=1024, le=2**24,
     )  # fmt: skip
     max_trades: int = key(
-        262_144, "trades remembered so that a later break can undo them; a power of two",
+        1_048_576, "trades remembered so that a later break can undo them; a power of two",
         unit="trades", ge=1024, le=2**26,
     )  # fmt: skip
     burst: int = key(
