@@ -64,6 +64,24 @@ def test_flows_beyond_the_limit(tmp_path: Path) -> None:
     assert (len(facts["flows"]), facts["unlisted"], facts["datagrams"]) == (1024, 6, 1030)
 
 
+def test_ip6_is_told_apart(tmp_path: Path) -> None:
+    frames = [(wire.T0, wire.udp6(wire.mold(1, wire.day())))]
+    (flow,) = info(wire.write_pcap(tmp_path / "six.pcap", frames))["flows"]
+    assert flow["destination"] == f"ipv6:{wire.PORT}"
+    assert (flow["guess"]["feed"], flow["messages"]) == ("itch50", 19)
+
+
+def test_blank_session_is_recognised_by_its_messages(tmp_path: Path) -> None:
+    blank = bytes(10)
+    frames = [
+        (wire.T0, wire.udp(wire.mold(0, wire.day(), blank))),
+        (wire.T0 + 1, wire.udp(blank + bytes(10), port=5)),
+    ]
+    itch, zeros = info(wire.write_pcap(tmp_path / "blank.pcap", frames))["flows"]
+    assert itch["guess"]["feed"] == "itch50"
+    assert (zeros["guess"]["feed"], zeros["guess"]["framing"]) == (None, None)
+
+
 def test_real_captures() -> None:
     deep = info(capture("iex/DEEP10.pcap.gz"))
     assert deep["frames"] == deep["datagrams"] == 121_314

@@ -152,6 +152,14 @@ def udp(payload: bytes, group: str = GROUP_A, port: int = PORT, source: str = "1
     return bytes.fromhex("01005e360c6f0200000000010800") + ip + head + payload
 
 
+def udp6(payload: bytes, port: int = PORT) -> bytes:
+    """An Ethernet frame with IPv6."""
+    addresses = bytes.fromhex("20010db8" + "00" * 11 + "01" + "ff0e" + "00" * 13 + "07")
+    ip = struct.pack(">IHBB", 6 << 28, 8 + len(payload), 17, 16) + addresses
+    head = struct.pack(">HHHH", 18001, port, 8 + len(payload), 0)
+    return bytes.fromhex("33330000000702000000000186dd") + ip + head + payload
+
+
 def arp() -> bytes:
     return bytes.fromhex("ffffffffffff0200000000010806") + bytes(46)
 
