@@ -122,7 +122,7 @@ def _guess(raw: Any) -> dict[str, Any]:
     if raw.blocks:
         why = "the file is length-prefixed message blocks that decode as ITCH 5.0"
     elif feed:
-        why = f"{raw.recognised:,} {of_all} are {framing} with {feed} messages"
+        why = f"{raw.framed:,} {of_all} are {framing}, {raw.recognised:,} with {feed} messages"
     elif framing:
         why = f"{raw.framed:,} {of_all} are {framing}, but the messages are of no known feed"
     else:

@@ -38,7 +38,7 @@ def test_flows_of_a_made_capture(tmp_path: Path) -> None:
     assert tops["guess"] == {
         "feed": "tops16",
         "framing": "iextp",
-        "why": "1 of 1 datagrams are iextp with tops16 messages",
+        "why": "1 of 1 datagrams are iextp, 1 with tops16 messages",
     }
 
 
