@@ -66,7 +66,7 @@ class StoppedError(PinnacleError):
 
 class RegionError(PinnacleError):
     exit_code = 11
-    meaning = "a state segment cannot be attached: missing, damaged or of another build"
+    meaning = "a state segment cannot be created or attached: path, disk or another build"
 
 
 class OutputError(PinnacleError):
@@ -106,13 +106,24 @@ _ANYWHERE: dict[int, type[PinnacleError]] = {
     errno.EPERM: NoPermissionError,
     errno.ENOMEM: NoMemoryError,
 }
-_BY_STEP: dict[str, type[PinnacleError]] = {
-    "input": NotACaptureError,
-    "engine": ConfigError,
-    "channel": ConfigError,
-    "region": RegionError,
-    "run": PinnacleError,
-}
+#: what was being done -> (what an errno means there, what all others mean)
+_BY_STEP: dict[str, tuple[dict[int, type[PinnacleError]], type[PinnacleError]]] = {
+    "input": ({errno.ENOSPC: UsageError, errno.EBUSY: UsageError}, NotACaptureError),
+    "engine": (
+        {
+            errno.ENOTSUP: NoMemoryError,
+            **dict.fromkeys(
+                (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
+                 errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG),
+                RegionError,
+            ),
+        },
+        ConfigError,
+    ),
+    "channel": ({}, ConfigError),
+    "region": ({errno.ENOENT: RegionError, errno.ENOMEM: RegionError}, RegionError),
+    "run": ({}, PinnacleError),
+}  # fmt: skip
 
 
 def from_c(code: int, message: str, step: str) -> PinnacleError:
@@ -121,10 +132,8 @@ def from_c(code: int, message: str, step: str) -> PinnacleError:
     ``step`` says what was being done: ``input`` (opening a file), ``engine``, ``channel``,
     ``region`` (attaching) or ``run``. It decides what an errno such as EINVAL means.
     """
-    fallback = _BY_STEP[step]
-    kind = fallback if step == "region" else _ANYWHERE.get(-code, fallback)
-    if step == "region" and -code in (errno.EACCES, errno.EPERM):
-        kind = NoPermissionError
+    here, others = _BY_STEP[step]
+    kind = here.get(-code) or _ANYWHERE.get(-code, others)
     text = message.strip() or errno.errorcode.get(-code, f"error {code}")
     hint = "" if ";" in text else _HINTS.get((step, kind), "")  # C says it after a semicolon
     return kind(f"{text}{'; ' + hint if hint else ''}")
@@ -135,6 +144,7 @@ _HINTS: dict[tuple[str, type[PinnacleError]], str] = {
     ("input", NoPermissionError): "check the permissions of the file and its folders",
     ("input", NotACaptureError): "expected pcap, pcapng or a raw ITCH 5.0 file, plain, .gz or .zst",
     ("engine", NoMemoryError): "lower engine.max_* in the configuration or use --hugepages never",
+    ("engine", RegionError): "choose another --region path",
     ("region", RegionError): "is the writer running, from the same build?",
 }
 

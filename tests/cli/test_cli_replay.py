@@ -158,6 +158,18 @@ def test_region_can_be_attached(day: Path, tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_region_in_use(day: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("something else")
+    result = ctl("replay", "--region", tmp_path / "state", day)
+    assert result.returncode == 11
+    assert "another engine may be using it" in result.stderr
+    assert (tmp_path / "state").read_text() == "something else"
+
+
+def test_too_many_files(day: Path) -> None:
+    assert ctl("replay", *[day] * 17).returncode == 2
+
+
 def test_configured_channel(day: Path, tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(
