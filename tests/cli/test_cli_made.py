@@ -69,12 +69,12 @@ def test_loss_on_both_lines_is_reported(tmp_path: Path) -> None:
 def test_export_of_a_day(tmp_path: Path) -> None:
     truth = make(tmp_path / "day.pcap")
     report = replay("--export", tmp_path / "out", tmp_path / "day.pcap")
-    sums = duckdb.sql(
+    sums = duckdb.execute(
         "select count(*) filter (kind <> 'broken'), count(*) filter (kind = 'broken') "
         f"from '{tmp_path}/out/trades.parquet'"
     ).fetchall()[0]
     assert sums[0] - sums[1] == truth["trades"] == report["trades"]
-    rows = duckdb.sql(
+    rows = duckdb.execute(
         "select instrument, last(bid_px), last(bid_size), last(ask_px), last(ask_size) from "
         f"(select * from '{tmp_path}/out/bbo.parquet' order by seq) group by instrument"
     ).fetchall()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,7 @@ from support import wire
 from support.captures import capture
 from support.ctl import COMMAND, ctl
 
-PACKAGE = Path(__import__("pinnacle").__file__).parent
-SCHEMA = json.loads((PACKAGE / "schema" / SCHEMA_FILE).read_text())
+SCHEMA = json.loads((resources.files("pinnacle") / "schema" / SCHEMA_FILE).read_text())
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def replay_json(*args: str | Path, code: int = 0) -> dict[str, Any]:
     result = ctl("replay", "--json", *args)
     assert result.returncode == code, result.stderr
     report: dict[str, Any] = json.loads(result.stdout)
-    jsonschema.validate(report, SCHEMA)
+    jsonschema.validate(report, SCHEMA)  # type: ignore[no-untyped-call]
     return report
 
 
@@ -144,7 +144,7 @@ def test_region_can_be_attached(day: Path, tmp_path: Path) -> None:
     from pinnacle.region import View
 
     path = tmp_path / "state"
-    slow = [*COMMAND, "replay", "--json", "--speed", "recorded", "--region", path, day]
+    slow = [*COMMAND, "replay", "--json", "--speed", "recorded", "--region", str(path), str(day)]
     with subprocess.Popen(slow, stdout=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
         while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:

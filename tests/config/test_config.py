@@ -63,7 +63,8 @@ def test_example_names_every_bound() -> None:
 
 
 def test_every_key_has_help() -> None:
-    for model in (ReplayConfig, *Section.__subclasses__()):
+    models: list[type[Section]] = [ReplayConfig, *Section.__subclasses__()]
+    for model in models:
         for name, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{name}"
 

@@ -59,7 +59,7 @@ def test_sql(folder: Path) -> None:
 
     assert ctl("replay", "--export", "out", "day.pcap").returncode == 0
     (query,) = blocks("replay.md", "sql")
-    assert dict(duckdb.sql(query).fetchall()) == {"AAPL": 200, "MSFT": 25}
+    assert dict(duckdb.execute(query).fetchall()) == {"AAPL": 200, "MSFT": 25}
 
 
 def test_exit_codes_are_documented() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -16,10 +17,10 @@ def day(tmp_path: Path) -> Path:
     return wire.write_pcap(tmp_path / "day.pcap", wire.day_frames())
 
 
-def export(path: Path, out: Path, *args: str) -> dict[str, int]:
+def export(path: Path, out: Path, *args: str) -> dict[str, Any]:
     result = ctl("replay", "--json", "--export", out, *args, path)
     assert result.returncode == 0, result.stderr
-    report: dict[str, int] = json.loads(result.stdout)
+    report: dict[str, Any] = json.loads(result.stdout)
     return report
 
 
@@ -63,7 +64,7 @@ def test_empty_files_are_readable(tmp_path: Path) -> None:
     path = wire.write_pcap(tmp_path / "s.pcap", wire.day_frames([wire.system(b"O")]))
     export(path, tmp_path)
     assert pl.read_parquet(tmp_path / "trades.parquet").height == 0
-    assert duckdb.sql(f"select count(*) from '{tmp_path}/bbo.parquet'").fetchall() == [(0,)]
+    assert duckdb.execute(f"select count(*) from '{tmp_path}/bbo.parquet'").fetchall() == [(0,)]
 
 
 def test_unwritable_folder(day: Path, tmp_path: Path) -> None:
@@ -81,9 +82,9 @@ def test_sums_of_real_captures(name: str, tmp_path: Path) -> None:
         "sum(case when kind = 'broken' then -cast(size as hugeint) else size end) "
         f"from '{tmp_path}/trades.parquet'"
     )
-    assert duckdb.sql(query).fetchall()[0] == (report["trades"], report["volume"])
+    assert duckdb.execute(query).fetchall()[0] == (report["trades"], report["volume"])
     for file in ("bbo", "trades"):
-        found = duckdb.sql(
+        found = duckdb.execute(
             f"select count(*), sum(ts_ns), sum(rx_ns) from '{tmp_path}/{file}.parquet'"
         ).fetchall()[0]
         frame = pl.read_parquet(tmp_path / f"{file}.parquet")
