@@ -267,7 +267,8 @@ int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
     struct io_stats stats = {0};
     p->port->ops->stats(p->port, &stats);
     for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
-        p->counters->drops[i] = stats.drops[i];
+        if (i != PN_R_IO_LINK_TYPE) /* counted by net */
+            p->counters->drops[i] = stats.drops[i];
     p->counters->now_ns = p->counters->last_ns;
     return 0;
 }

@@ -214,6 +214,11 @@ def test_unknown_feed(tmp_path: Path) -> None:
     assert "capture info" in result.stderr
 
 
+def test_unknown_link_type_is_counted(tmp_path: Path) -> None:
+    path = wire.write_pcap(tmp_path / "user0.pcap", [(wire.T0, bytes(60))], link=147)
+    assert replay_json(path, code=6)["drops"] == {"io_link_type": 1}
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_no_permission(day: Path) -> None:
     day.chmod(0)

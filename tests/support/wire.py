@@ -167,9 +167,9 @@ def arp() -> bytes:
 # -- files
 
 
-def write_pcap(path: Path, frames: Iterable[tuple[int, bytes]]) -> Path:
+def write_pcap(path: Path, frames: Iterable[tuple[int, bytes]], link: int = 1) -> Path:
     """(receive time ns, frame) pairs into a nanosecond pcap."""
-    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 1)]
+    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, link)]
     for ts, frame in frames:
         head = struct.pack("<IIII", ts // 10**9, ts % 10**9, len(frame), len(frame))
         parts.append(head + frame)
