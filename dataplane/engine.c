@@ -222,6 +222,18 @@ static uint32_t allowed(const struct pn_run *run, const struct pipeline *p, uint
     return (uint32_t)most;
 }
 
+/* Lets decoding go as far as the run may, and no further: what is counted is what is applied. */
+static void bound_decoding(struct pipeline *p, const struct pn_run *run)
+{
+    uint64_t most = PIPELINE_EVENTS;
+    if (run->max_events && run->max_events - run->events < most)
+        most = run->max_events - run->events;
+    if (run->event && run->event_cap - run->events < most)
+        most = run->event_cap - run->events;
+    p->event_max = most < DECODE_EVENTS_MAX ? DECODE_EVENTS_MAX : (uint32_t)most;
+    p->decode_until_ns = run->until_ns ? run->until_ns : UINT64_MAX;
+}
+
 int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
 {
     struct pipeline *p = &engine->pipeline;
@@ -234,9 +246,10 @@ int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
     p->books.bbo_count = 0;
     p->books.bbo_cap = run->bbo_cap;
     for (;;) {
+        bound_decoding(p, run);
         uint32_t n = pipeline_fill(p);
         if (!n) {
-            if (p->flushed)
+            if (p->flushed && !pipeline_pending(p))
                 run->end = PN_RUN_DONE;
             break;
         }
@@ -254,7 +267,8 @@ int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
     struct io_stats stats = {0};
     p->port->ops->stats(p->port, &stats);
     for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
-        p->counters->drops[i] = stats.drops[i];
+        if (i != PN_R_IO_LINK_TYPE) /* counted by net */
+            p->counters->drops[i] = stats.drops[i];
     p->counters->now_ns = p->counters->last_ns;
     return 0;
 }

@@ -155,8 +155,8 @@ PN_HOT void decode_blocks(struct pipeline *p, const struct run *run, struct chan
 {
     uint64_t digest = ch->pub->digest, seq = p->block_seq, left = p->blocks_left;
     const uint8_t *at = p->block;
-    uint32_t events = p->events;
-    while (left && events <= PIPELINE_EVENTS - DECODE_EVENTS_MAX) {
+    uint32_t events = p->events, last = p->event_max - DECODE_EVENTS_MAX;
+    while (left && events <= last) {
         uint32_t len = block_length(at, big_endian);
         const uint8_t *m = at + 2;
         struct pn_event *ev = &p->event[events];
@@ -231,8 +231,10 @@ static void open_run(struct pipeline *p, const struct run *run, int big_endian)
 static void decode_runs(struct pipeline *p)
 {
     uint64_t t = stage_begin(p);
-    while (p->run_at < p->runs.count && p->events <= PIPELINE_EVENTS - DECODE_EVENTS_MAX) {
+    while (p->run_at < p->runs.count && p->events <= p->event_max - DECODE_EVENTS_MAX) {
         const struct run *run = &p->runs.run[p->run_at];
+        if (PN_UNLIKELY(run->rx_ns > p->decode_until_ns))
+            break;
         struct channel *ch = &p->channels.channel[run->channel];
         if (run->kind != RUN_DATA) {
             decode_control(p, run, ch);
@@ -284,6 +286,8 @@ uint32_t pipeline_fill(struct pipeline *p)
             }
         }
         decode_runs(p);
+        if (!p->events && pipeline_pending(p))
+            break;
     }
     return p->events;
 }
@@ -307,6 +311,8 @@ int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_co
     books_attach(&p->books, r, cfg);
     p->counters = region_section(r, PN_SEC_COUNTERS);
     p->burst = cfg->burst;
+    p->event_max = PIPELINE_EVENTS;
+    p->decode_until_ns = UINT64_MAX;
     /* The worst case of one datagram with all channels in use. */
     p->runs.cap = (PN_CHANNELS_MAX + 2) * (2 * cfg->reorder_datagrams + SEQUENCE_RUNS_SPARE);
     p->runs.run = calloc(p->runs.cap, sizeof *p->runs.run);

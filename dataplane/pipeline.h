@@ -44,6 +44,10 @@ struct pipeline {
     /* Decoded events; those before event_at are in the books. */
     struct pn_event event[PIPELINE_EVENTS] __attribute__((aligned(64)));
     uint32_t events, event_at;
+
+    /* Set before each fill: how far decoding may go, so that counts stop where the books do. */
+    uint32_t event_max;       /* events at a time, DECODE_EVENTS_MAX to PIPELINE_EVENTS */
+    uint64_t decode_until_ns; /* no message received after this */
 };
 
 int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_config *cfg,
@@ -52,9 +56,15 @@ void pipeline_free(struct pipeline *p);
 
 /*
  * Makes sure that there are decoded events to apply, reading more input as needed. Returns how
- * many there are; 0 when the port has none now (port->at_end tells whether there will be more).
+ * many there are; 0 when the port has none now (port->at_end tells whether there will be more) or
+ * the next was received after decode_until_ns (pipeline_pending tells).
  */
 uint32_t pipeline_fill(struct pipeline *p);
+/* Whether messages wait to be decoded. */
+PN_HOT int pipeline_pending(const struct pipeline *p)
+{
+    return p->run_at < p->runs.count;
+}
 /* Applies up to n of them to the books; returns how many. */
 uint32_t pipeline_apply(struct pipeline *p, uint32_t n);
 

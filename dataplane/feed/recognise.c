@@ -18,6 +18,15 @@ static int is_itch50(const struct packet *p)
     return p->count > 0;
 }
 
+/* Captures written from files have sessions of zeros only. */
+static int is_blank(const uint8_t *m)
+{
+    for (int i = 0; i < 10; i++)
+        if (m[i])
+            return 0;
+    return 1;
+}
+
 static int is_session_name(const uint8_t *m)
 {
     for (int i = 0; i < 10; i++)
@@ -35,9 +44,11 @@ uint32_t recognise_feed(const uint8_t *payload, uint32_t caplen, uint32_t len, u
         *framing = PN_FRAMING_IEXTP;
         return framing_iextp_feed(load_u16_le(payload + 2));
     }
-    if (framing_mold(&d, &p) == 0 && is_session_name(payload)) {
-        *framing = PN_FRAMING_MOLDUDP64;
-        if (p.kind == PACKET_DATA && is_itch50(&p))
+    if (framing_mold(&d, &p) == 0 && (is_session_name(payload) || is_blank(payload))) {
+        int itch50 = p.kind == PACKET_DATA && is_itch50(&p);
+        if (itch50 || !is_blank(payload)) /* zeros alone are no evidence */
+            *framing = PN_FRAMING_MOLDUDP64;
+        if (itch50)
             return PN_FEED_ITCH50;
     }
     return PN_FEED_NONE;

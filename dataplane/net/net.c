@@ -153,6 +153,7 @@ static uint32_t parse_ip6(struct cursor *c, struct net_datagram *out)
     /* Length 0 announces a jumbogram, which no feed sends. */
     if (ip[0] >> 4 != 6 || len == 0 || !limit(c, IP6_HEADER + len))
         return REASON(NET_IP_BAD);
+    out->ip6 = 1;
     out->src_be = fold(ip + 8);
     out->group_be = fold(ip + 24);
     advance(c, IP6_HEADER);

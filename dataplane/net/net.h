@@ -22,6 +22,7 @@ struct net_datagram {
     uint16_t link; /* IO_LINK_BLOCKS: payload is message blocks, no group and port */
     uint16_t src_port;
     uint32_t src_be;
+    uint32_t ip6; /* 1: both addresses are folded IPv6 ones */
 };
 
 /* Every case; out of line. Same result as net_parse_frame. */
@@ -60,6 +61,7 @@ PN_HOT uint32_t net_parse_frame(const struct io_frame *frame, struct net_datagra
     out->link = IO_LINK_ETHERNET;
     out->src_port = load_u16_be(p + IP);
     out->src_be = load_u32_le(p + ETH + 12);
+    out->ip6 = 0;
     return 0;
 }
 

@@ -1,1 +1,1 @@
-"""The commands of ``pinnacle-ctl``."""
+"""The command line ``pinnacle-ctl``; ``main`` is its entry point."""

@@ -1,0 +1,1 @@
+"""Configuration: one declarative schema (``schema``) and one loader (``loader``)."""
