@@ -1,0 +1,60 @@
+"""The linters and type checkers, each as one test; a missing tool is a skip with its name."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tidy.project import ROOT, files
+
+PYTHON_FOLDERS = [name for name in ("controlplane", "tests", "perf") if (ROOT / name).is_dir()]
+
+
+def check(tool: str, *arguments: str | Path) -> None:
+    beside = Path(sys.executable).parent / tool
+    path = str(beside) if beside.exists() else shutil.which(tool)
+    if path is None:
+        pytest.skip(f"{tool} is not installed (scripts/setup.sh test installs it)")
+    done = subprocess.run(
+        [path, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+
+
+def test_clang_format() -> None:
+    check("clang-format", "--dry-run", "-Werror", *files(".c", ".h"))
+
+
+def test_ruff_lint() -> None:
+    check("ruff", "check", "--no-cache", *PYTHON_FOLDERS)
+
+
+def test_ruff_format() -> None:
+    check("ruff", "format", "--check", "--no-cache", *PYTHON_FOLDERS)
+
+
+def test_mypy() -> None:
+    check("mypy", *PYTHON_FOLDERS)
+
+
+def test_shellcheck() -> None:
+    check("shellcheck", *files(".sh"), ".ci/run")
+
+
+def test_cppcheck() -> None:
+    check(
+        "cppcheck",
+        "--quiet",
+        "--std=c11",
+        "--language=c",
+        "--enable=warning,portability",
+        "--inline-suppr",
+        "--suppress=missingIncludeSystem",
+        "--error-exitcode=1",
+        "-j2",
+        "-Idataplane",
+        "-Itests/unit",
+        *files(".c"),
+    )
