@@ -12,7 +12,7 @@ usage: scripts/dev.sh VERB [ARGUMENT...]
 
   build               C library, C tests and benchmarks into build/checks; the project into .venv
   test [PYTEST ARG]   build, then pytest
-  lint                file and function sizes, includes, clang-format, cppcheck, ruff, mypy, shellcheck
+  lint                sizes, includes, dead files, clang-format, cppcheck, ruff, mypy, shellcheck
   format              rewrites C and Python files to the agreed layout
   sanitize [ARG]      everything under ASan and UBSan in build/asan, then pytest against that build
   fuzz [ARG]          short run of every fuzz target (scripts/fuzz.sh --help)

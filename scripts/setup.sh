@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh - brings a Debian 12 machine to where the project builds and runs: Debian packages, .venv,
-# the project in it. Every step is skipped when its result is there; then nothing touches the
+# setup.sh - brings a Debian 12 machine to where the project builds and runs: packages, .venv, the
+# project in it. Every step is skipped when its result is there; then nothing touches the
 # network. It changes nothing outside the repository but what apt installs; sudo is for apt only.
 set -euo pipefail
 
@@ -45,7 +45,7 @@ valgrind checks memory in the C tests"
 install_packages() {
     local wanted=$1 have missing="" name why
     if ! command -v dpkg-query >/dev/null; then
-        say "not a Debian system; these must be there already: $(cut -d' ' -f1 <<<"$wanted" | xargs)"
+        say "not a Debian system; these must be there: $(cut -d' ' -f1 <<<"$wanted" | xargs)"
         return
     fi
     # shellcheck disable=SC2046  # package names are words
@@ -61,7 +61,8 @@ install_packages() {
 
     local as_root=(env DEBIAN_FRONTEND=noninteractive)
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || fail "not root and no sudo; as root run: apt-get install$missing"
+        command -v sudo >/dev/null ||
+            fail "not root and no sudo; as root run: apt-get install$missing"
         say "apt needs root: sudo may ask for your password"
         as_root=(sudo "${as_root[@]}")
     fi

@@ -27,7 +27,7 @@ BIN = Path(sys.executable).parent
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: where it is, its language, its text, and why it is not run ("" if it is)."""
+    """One fenced block: its place, language and text, and why it is not run ("" if it is)."""
 
     page: Path
     line: int

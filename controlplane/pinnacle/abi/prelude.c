@@ -1,2 +1,3 @@
+/* prelude.c - what the generated extension includes before its own code; nothing else. */
 #include "api.h"
 #include "sim/flow.h"
