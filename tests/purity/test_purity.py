@@ -27,10 +27,27 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A capture of over 100,000 messages on two lines, with loss, duplicates and reordering."""
     path = tmp_path_factory.mktemp("purity") / "lines.pcap"
     made = subprocess.run(
-        [str(Path(sys.executable).parent / "pinnacle-ctl"), "capture", "make", "--seed", "7",
-         "--messages", "150000", "--lines", "2", "--loss", "0.01", "--duplicate", "0.01",
-         "--reorder", "0.02", str(path)],
-        capture_output=True, text=True, check=False,
+        [
+            str(Path(sys.executable).parent / "pinnacle-ctl"),
+            "capture",
+            "make",
+            "--seed",
+            "7",
+            "--messages",
+            "150000",
+            "--lines",
+            "2",
+            "--loss",
+            "0.01",
+            "--duplicate",
+            "0.01",
+            "--reorder",
+            "0.02",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     return path

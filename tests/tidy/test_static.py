@@ -1,5 +1,6 @@
 """The linters and type checkers, each as one test; a missing tool is a skip with its name."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from tests.tidy.project import ROOT, files
 PYTHON_FOLDERS = [name for name in ("controlplane", "tests", "perf") if (ROOT / name).is_dir()]
 
 
-def check(tool: str, *arguments: str | Path) -> None:
+def check(tool: str, *arguments: str | Path, brief: str = "") -> None:
+    """Runs a tool over the project. brief, a regular expression, picks what is shown of it."""
     beside = Path(sys.executable).parent / tool
     path = str(beside) if beside.exists() else shutil.which(tool)
     if path is None:
@@ -20,11 +22,15 @@ def check(tool: str, *arguments: str | Path) -> None:
     done = subprocess.run(
         [path, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    text = f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    if brief:
+        found = re.findall(brief, done.stdout + done.stderr, re.MULTILINE)
+        text = "\n".join(dict.fromkeys(found)) or text
+    assert done.returncode == 0, f"\n{text}"
 
 
 def test_clang_format() -> None:
-    check("clang-format", "--dry-run", "-Werror", *files(".c", ".h"))
+    check("clang-format", "--dry-run", "-Werror", *files(".c", ".h"), brief=r"^(\S+?):\d")
 
 
 def test_ruff_lint() -> None:
