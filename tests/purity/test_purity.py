@@ -17,9 +17,11 @@ BUILD = Path(os.environ.get("PINNACLE_BUILD", ROOT / "build/checks"))
 PROGRAM = BUILD / "tests/purity/purity"
 OBJECTS = BUILD / "dataplane/libpinnacle.a.p"
 
-# What the path may use from outside the library: plain copies, and the failing assert.
-ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "__assert_fail", "_GLOBAL_OFFSET_TABLE_"}
-SANITIZER = re.compile(r"__(asan|ubsan|lsan)_")
+# The stages of the path. What they may use from outside the library: plain copies, the failing
+# assert, and what the compiler adds.
+PATH = ("net", "feed", "book", "pipeline.c")
+ALLOWED = {"memcpy", "memmove", "memset", "memcmp", "__assert_fail", "__stack_chk_fail"}
+ADDED = re.compile(r"_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|lsan)_\w+|__memcpy_chk|__memset_chk")
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,27 @@ def test_no_call(capture: Path) -> None:
 
 def test_no_system_call(capture: Path) -> None:
     assert events(run("system", capture)) > 100_000
+
+
+def symbols(*options: str) -> set[str]:
+    done = subprocess.run(["nm", *options], capture_output=True, text=True, check=True)
+    return set(re.findall(r"^(?:[0-9a-f]+)? *[A-Za-z] (\w+)$", done.stdout, re.MULTILINE))
+
+
+def path_sources() -> list[Path]:
+    found: list[Path] = []
+    for name in PATH:
+        place = ROOT / "dataplane" / name
+        found += sorted(place.glob("*.c")) if place.is_dir() else [place]
+    return [path.relative_to(ROOT / "dataplane") for path in found]
+
+
+@pytest.mark.parametrize("source", path_sources(), ids=str)
+def test_objects_know_no_system(source: Path) -> None:
+    """The objects of the path refer to nothing that could allocate, lock, log or call."""
+    if not OBJECTS.is_dir():
+        pytest.skip(f"{OBJECTS} is not built (scripts/dev.sh build)")
+    compiled = OBJECTS / f"{str(source).replace('/', '_')}.o"
+    own = symbols("--defined-only", *map(str, OBJECTS.glob("*.o")))
+    foreign = symbols("-u", str(compiled)) - own - ALLOWED
+    assert {name for name in foreign if not ADDED.fullmatch(name)} == set()
