@@ -15,6 +15,7 @@ usage: scripts/dev.sh VERB [ARGUMENT...]
   lint                sizes, includes, dead files, clang-format, cppcheck, ruff, mypy, shellcheck
   format              rewrites C and Python files to the agreed layout
   sanitize [ARG]      everything under ASan and UBSan in build/asan, then pytest against that build
+  sanitized COMMAND   runs a command with the package of build/asan, as it was last built
   fuzz [ARG]          short run of every fuzz target (scripts/fuzz.sh --help)
   bench [ARG]         pytest perf/: the speed figures
   clean               removes build/ (not .venv, not captures/)
@@ -84,6 +85,7 @@ sanitize)
     build_sanitized
     sanitized python -m pytest -p no:cacheprovider --ignore=tests/tidy --ignore=tests/docs "$@"
     ;;
+sanitized) sanitized "${@:?what to run}" ;;
 fuzz)
     scripts/setup.sh test
     exec scripts/fuzz.sh "$@"
