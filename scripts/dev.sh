@@ -16,6 +16,7 @@ usage: scripts/dev.sh VERB [ARGUMENT...]
   format              rewrites C and Python files to the agreed layout
   sanitize [ARG]      everything under ASan and UBSan in build/asan, then pytest against that build
   sanitized COMMAND   runs a command with the package of build/asan, as it was last built
+  valgrind            the C tests under valgrind: reads of memory that was never written
   fuzz [ARG]          short run of every fuzz target (scripts/fuzz.sh --help)
   bench [ARG]         pytest perf/: the speed figures
   clean               removes build/ (not .venv, not captures/)
@@ -86,6 +87,15 @@ sanitize)
     sanitized python -m pytest -p no:cacheprovider --ignore=tests/tidy --ignore=tests/docs "$@"
     ;;
 sanitized) sanitized "${@:?what to run}" ;;
+valgrind)
+    scripts/setup.sh test
+    # A plain x86-64 build: valgrind does not know the newest instructions.
+    build_dir valgrind -Dchecks=true -Dbench=false -Dbuildtype=debugoptimized -Dmarch=
+    find tests -name 'test_*.c' | sort | while read -r source; do
+        echo "dev: ${source%.c}"
+        (cd build && valgrind -q --error-exitcode=1 "valgrind/${source%.c}")
+    done
+    ;;
 fuzz)
     scripts/setup.sh test
     exec scripts/fuzz.sh "$@"

@@ -27,6 +27,11 @@ def files(*suffixes: str, under: str = ".") -> list[Path]:
     return [f.relative_to(ROOT) for f in walk(folder) if f.suffix in suffixes]
 
 
+def read(path: Path) -> str:
+    """Returns the text of a project file given relative to the root."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
 def lines(path: Path) -> list[str]:
-    """Returns the lines of a project file given relative to the root."""
-    return (ROOT / path).read_text(encoding="utf-8").splitlines()
+    """Returns its lines."""
+    return read(path).splitlines()

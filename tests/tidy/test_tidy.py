@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.tidy.project import ROOT, files, lines
+from tests.tidy.project import ROOT, files, lines, read
 
 FILE_LINES = 450
 FUNCTION_LINES = 80
@@ -90,7 +90,7 @@ def test_functions_are_short() -> None:
 def test_files_open_with_what_they_are() -> None:
     findings = []
     for path in C_FILES:
-        if not (ROOT / path).read_text().startswith("/*"):
+        if not read(path).startswith("/*"):
             findings.append(f"{path}: no opening comment")
     for path in PYTHON:
         if not ast.get_docstring(ast.parse("\n".join(lines(path)))):
@@ -102,13 +102,8 @@ def test_files_open_with_what_they_are() -> None:
 
 
 def test_headers_are_guarded() -> None:
-    report(
-        [
-            f"{f}: no include guard"
-            for f in files(".h")
-            if not re.search(r"^#ifndef \w+_H$", (ROOT / f).read_text(), re.MULTILINE)
-        ]
-    )
+    guard = re.compile(r"^(#ifndef \w+_H|#pragma once)$", re.MULTILINE)
+    report([f"{f}: no include guard" for f in files(".h") if not guard.search(read(f))])
 
 
 def test_includes_point_downward() -> None:
@@ -167,7 +162,7 @@ def test_every_header_is_included() -> None:
 def test_scripts_are_careful() -> None:
     findings = []
     for path in [*files(".sh"), Path(".ci/run")]:
-        text = (ROOT / path).read_text()
+        text = read(path)
         if not text.startswith("#!/usr/bin/env bash\n") or "\nset -euo pipefail\n" not in text:
             findings.append(f"{path}: needs the bash line and set -euo pipefail")
         if not (ROOT / path).stat().st_mode & 0o100:
