@@ -93,7 +93,7 @@ def test_files_open_with_what_they_are() -> None:
         if not read(path).startswith("/*"):
             findings.append(f"{path}: no opening comment")
     for path in PYTHON:
-        if not ast.get_docstring(ast.parse("\n".join(lines(path)))):
+        if read(path).strip() and not ast.get_docstring(ast.parse("\n".join(lines(path)))):
             findings.append(f"{path}: no docstring")
     for path in files(".sh"):
         if not lines(path)[1].startswith(f"# {path.name} - "):
@@ -171,7 +171,7 @@ def test_scripts_are_careful() -> None:
 
 
 def test_words() -> None:
-    """No path of one machine, nothing left open."""
+    """No path of one machine, nothing left open; a C test may name its temporary file."""
     machine = re.compile(r"(?<![\w.$}*-])/(?:work|home|root|tmp|opt)/")
     left_open = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
     findings = []
@@ -181,6 +181,6 @@ def test_words() -> None:
         for number, line in enumerate(lines(path), 1):
             for rule in (machine, left_open):
                 found = rule.search(line)
-                if found:
+                if found and not (path.suffix == ".c" and found[0] == "/tmp/"):
                     findings.append(f"{path}:{number}: {found[0]}")
     report(findings)
