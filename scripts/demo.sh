@@ -29,7 +29,7 @@ run() {
 
 mkdir -p captures
 if [ ! -s captures/sample.pcap ]; then
-    run pinnacle-ctl capture make --seed 1 captures/sample.pcap
+    run pinnacle-ctl capture make --seed 1 --lines 2 --loss-a 0.02 --dup 0.001 --reorder 0.01 captures/sample.pcap
 fi
 run pinnacle-ctl capture info captures/sample.pcap
 run pinnacle-ctl replay captures/sample.pcap
