@@ -29,7 +29,8 @@ run() {
 
 mkdir -p captures
 if [ ! -s captures/sample.pcap ]; then
-    run pinnacle-ctl capture make --seed 1 --lines 2 --loss-a 0.02 --dup 0.001 --reorder 0.01 captures/sample.pcap
+    run pinnacle-ctl capture make --seed 1 --lines 2 --loss-a 0.02 --dup 0.001 \
+        --reorder 0.01 captures/sample.pcap
 fi
 run pinnacle-ctl capture info captures/sample.pcap
 run pinnacle-ctl replay captures/sample.pcap
@@ -40,6 +41,6 @@ Next:
   . .venv/bin/activate
   pinnacle-ctl replay --json captures/sample.pcap    the same as one JSON object
   pinnacle-ctl replay --help                         speed, filters, depth, export
-  pinnacle-ctl replay YOUR-FILE                      pcap, pcapng or raw ITCH; .gz and .zst too
+  pinnacle-ctl replay FILE                           pcap, pcapng or raw ITCH; .gz and .zst too
   ./scripts/test.sh                                  all tests
 TEXT

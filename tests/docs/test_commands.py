@@ -75,7 +75,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if entry.name not in {"captures", "build", ".git"}:
             (folder / entry.name).symlink_to(entry)
     (folder / "captures").mkdir()
-    for line in (ROOT / "scripts/demo.sh").read_text().splitlines():
+    for line in (ROOT / "scripts/demo.sh").read_text().replace("\\\n", " ").splitlines():
         made = re.match(r"\s*run (pinnacle-ctl capture make .*)", line)
         if made:
             run(made[1], folder)
