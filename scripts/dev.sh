@@ -57,11 +57,17 @@ build_sanitized() {
 }
 
 # Python itself is not sanitized, so the run-times come first; its own leaks are not ours to report.
+# Findings go to files, since pytest keeps what a test prints and an abort loses it.
 sanitized() {
+    rm -f build/finding.*
+    local result=0
     PYTHONPATH="$root/build/asan/root/site" PINNACLE_BUILD="$root/build/asan" \
         LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so)" \
-        ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:${ASAN_OPTIONS:-}" \
-        UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}" "$@"
+        ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$root/build/finding" \
+        UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:log_path=$root/build/finding" \
+        "$@" || result=$?
+    cat build/finding.* 2>/dev/null >&2 || true
+    return "$result"
 }
 
 verb=${1:-help}
