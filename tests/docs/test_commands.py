@@ -107,7 +107,7 @@ def run_or_look_up(command: str, folder: Path) -> None:
         run(command, folder)
     elif tool.startswith(("./scripts/", "scripts/")):
         text = run(f"{tool} --help", ROOT)
-        if tool.endswith("dev.sh") and len(words) > 1:
+        if tool.endswith("dev.sh") and words[1:] and not words[1].startswith("-"):
             assert re.search(rf"^  {re.escape(words[1])}\b", text, re.MULTILINE), command
     else:
         assert tool in OTHER_TOOLS, f"{command}: neither run nor known"
