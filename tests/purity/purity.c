@@ -175,7 +175,7 @@ static int status_under_filter(struct pn_engine *engine, uint64_t *events)
             *events = run_all(engine);
         else
             getppid();
-        _exit(0);
+        syscall(SYS_exit_group, 0); /* not _exit: sanitizers look around in theirs */
     }
     int status = 0;
     if (waitpid(child, &status, 0) != child)
