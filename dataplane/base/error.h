@@ -6,7 +6,7 @@ struct error {
     char text[256];
 };
 
-/* Formats into e (which may be NULL) and returns code, so that `return error_set(e, -EINVAL, ...)`. */
+/* Formats into e (which may be NULL) and returns code: `return error_set(e, -EINVAL, ...)`. */
 int error_set(struct error *e, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -45,6 +45,19 @@ void channels_free(struct channels *c)
 
 static const char *feed_names[PN_FEEDS] = {"none", "itch50", "deep10", "tops16"};
 
+/* "itch50.0": digits by hand, since channels are also recognised while frames flow. */
+static void name_channel(struct pn_channel *pub, uint32_t number)
+{
+    char *out = pub->name;
+    memset(out, 0, sizeof pub->name);
+    for (const char *in = feed_names[pub->feed]; *in; in++)
+        *out++ = *in;
+    *out++ = '.';
+    if (number >= 10)
+        *out++ = (char)('0' + number / 10 % 10);
+    *out = (char)('0' + number % 10);
+}
+
 /* A new channel; NULL when there are too many. */
 static struct channel *add_channel(struct channels *c, uint32_t feed, uint32_t framing)
 {
@@ -55,7 +68,7 @@ static struct channel *add_channel(struct channels *c, uint32_t feed, uint32_t f
     ch->pub = &c->pub[i];
     ch->pub->feed = feed;
     ch->pub->framing = framing;
-    snprintf(ch->pub->name, sizeof ch->pub->name, "%s.%u", feed_names[feed], i);
+    name_channel(ch->pub, i);
     instrument_map_init(&ch->map, &c->instruments, i, feed);
     ch->decode = (struct decode_ctx){.map = &ch->map, .drops = c->counters->drops};
     sequence_init(&ch->seq, ch->pub, (uint8_t)i, c->counters->drops,

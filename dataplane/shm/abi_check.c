@@ -1,4 +1,4 @@
-/* abi_check.c - pins every shared layout, so that a change of one is a choice and not an accident. */
+/* abi_check.c - pins every shared layout: a change of one is then a choice, not an accident. */
 #include <assert.h>
 #include <stddef.h>
 

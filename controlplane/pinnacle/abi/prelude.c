@@ -1,3 +1,4 @@
+/* prelude.c - what the generated extension includes before its own code; nothing else. */
 #include "api.h"
 #include "scan.h"
 #include "sim/flow.h"
