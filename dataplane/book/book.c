@@ -55,6 +55,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
         return;
     }
     struct orders *t = &b->orders;
+    ref = orders_key(ref, bk->channel);
     struct pn_order *slot = orders_home(t, ref);
     if (PN_UNLIKELY((slot->size && slot->ref == ref) ||
                     (slot->spill && orders_find_tenured(t, ref)))) {
@@ -119,7 +120,7 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
 /* The order an event names, or NULL with the event rejected. */
 PN_HOT struct pn_order *order_named(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    struct pn_order *o = orders_find(&b->orders, ev->ref);
+    struct pn_order *o = orders_find(&b->orders, orders_key(ev->ref, bk->channel));
     if (PN_UNLIKELY(!o)) {
         reject(b, bk, ev, PN_R_BOOK_UNKNOWN_REF, PN_STALE_INCONSISTENT);
         return NULL;
@@ -259,9 +260,10 @@ PN_HOT void prefetch_level(const struct books *b, const struct pn_event *ev)
     }
     if (ev->kind > PN_EV_REPLACE)
         return;
-    if (PN_UNLIKELY(o->ref != ev->ref || !o->size)) {
+    uint64_t key = orders_key(ev->ref, bk->channel);
+    if (PN_UNLIKELY(o->ref != key || !o->size)) {
         if (o->spill)
-            __builtin_prefetch(&b->orders.tenured[orders_hash(&b->orders, ev->ref)], 1);
+            __builtin_prefetch(&b->orders.tenured[orders_hash(&b->orders, key)], 1);
         return;
     }
     __builtin_prefetch(ladder_guess(&b->ladder, bk, o->owner & 1, o->px, &page), 1);

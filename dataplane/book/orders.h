@@ -26,6 +26,15 @@ struct orders {
     uint32_t max;
 };
 
+/*
+ * References are unique within a channel only. Channel 0 keeps them as they are; others change the
+ * topmost byte, which no venue has reached. Applied twice it gives the reference back.
+ */
+PN_HOT uint64_t orders_key(uint64_t ref, uint32_t channel)
+{
+    return ref ^ (uint64_t)channel << 56;
+}
+
 PN_HOT struct pn_order *orders_home(const struct orders *t, uint64_t ref)
 {
     return &t->nursery[ref & t->nursery_mask];
