@@ -72,7 +72,8 @@ static void queue_visit(void *arg, const struct pn_order *o)
 int book_queue(struct books *b, uint64_t ref, uint32_t instrument, uint64_t *size_ahead,
                uint64_t *orders_ahead)
 {
-    const struct pn_order *o = orders_find(&b->orders, orders_key(ref, b->book[instrument].channel));
+    const struct pn_order *o =
+        orders_find(&b->orders, orders_key(ref, b->book[instrument].channel));
     if (!o || o->owner / 2 != instrument)
         return -ENOENT;
     struct queue_sum q = {.mine = o};
