@@ -70,6 +70,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
         return;
     }
     struct orders *t = &b->orders;
+    ref = orders_key(ref, bk->channel);
     uint32_t *entry = orders_entry(t, ref), id = orders_next(t);
     if (PN_UNLIKELY(!order_admit(b, bk, ev, ref, entry)))
         return;
@@ -133,7 +134,7 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
 /* The slot of the order an event names, or 0 with the event rejected. */
 PN_HOT uint32_t order_named(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    uint32_t id = orders_find(&b->orders, ev->ref);
+    uint32_t id = orders_find(&b->orders, orders_key(ev->ref, bk->channel));
     if (PN_UNLIKELY(!id)) {
         reject(b->self, bk, ev, PN_R_BOOK_UNKNOWN_REF, PN_STALE_INCONSISTENT);
         return 0;
@@ -222,13 +223,15 @@ static void apply_level(struct books *b, struct pn_book *bk, struct pn_event *ev
 static void apply_quote(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
     int32_t px;
+    if (!(ev->flags & PN_EVF_COMPLETE))
+        top_begin_heal(bk);
     if (bk->best[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
         ladder_clear(&b->ladder, bk, ev->side);
     if (ev->size)
         apply_level(b, bk, ev);
     else
         top_levels_changed(b, bk, ev);
-    if (ev->flags & PN_EVF_COMPLETE)
+    if (ev->flags & PN_EVF_COMPLETE && !(bk->top.stale_why & TOP_NOT_STORED))
         top_heal(bk, b->channel[bk->channel].gap_epoch);
 }
 
@@ -289,9 +292,9 @@ PN_HOT void prefetch_level(const struct books *b, const struct pn_event *ev)
     uint32_t rank = ladder_rank(bk, side, ev->px), number = rank / PN_PAGE_LEVELS;
     uint32_t far = -(uint32_t)(number != bk->best_number[side]);
     uint32_t page = (bk->best[side] & ~far) | (bk->dir[number % PN_DIR_WAYS][side].page & far);
-    uint32_t new = page *PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS;
+    uint32_t fresh = page * PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS;
     uint32_t is_new = -(uint32_t)(ev->kind == PN_EV_ADD);
-    uint32_t level = (new &is_new) | (old & ~is_new);
+    uint32_t level = (fresh & is_new) | (old & ~is_new);
     __builtin_prefetch(&b->ladder.page[level / PN_PAGE_LEVELS].level[level % PN_PAGE_LEVELS], 1);
 }
 
