@@ -1,0 +1,1 @@
+"""The slow, obvious oracle: protocol facts and books written a second time, in plain Python."""
