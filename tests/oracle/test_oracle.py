@@ -44,7 +44,7 @@ def test_snippet_agrees_with_the_independent_computation() -> None:
     assert channel.reasons == {"book_unknown_ref": 399}
     assert sum(len(b.orders) for b in channel.books.values()) == 532
     assert printed == 123
-    by_name = {name: channel.books[key] for key, name in channel.names.items()}
+    by_name = {name: channel.book(key) for key, name in channel.names.items()}
     best = {n: [s and s[:2] for s in by_name[n].top()] for n in ("HDS", "SCWX", "QQQ", "XOP")}
     assert best == {"HDS": [(400700, 100), (406000, 100)], "SCWX": [(168500, 100), (170000, 900)],
                     "QQQ": [(2135100, 100), (2135200, 500)],
