@@ -219,9 +219,7 @@ class Engine(View):
             self._check(lib.pn_engine_add_file(self.engine, file.encode(), self._err, ERR_BYTES))
         if not files:
             self._check(
-                lib.pn_engine_add_memory(
-                    self.engine, port_bytes, port_frames, self._err, ERR_BYTES
-                )
+                lib.pn_engine_add_memory(self.engine, port_bytes, port_frames, self._err, ERR_BYTES)
             )
         self.view = lib.pn_engine_view(self.engine)
 
@@ -239,7 +237,10 @@ class Engine(View):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()
 

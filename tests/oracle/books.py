@@ -116,7 +116,6 @@ class Channel:
         self.reasons: Counter[str] = Counter()
         self.by_type: Counter[str] = Counter()
         self.prints: dict[int, tuple[int | str, int]] = {}
-        self.broken: set[int] = set()
         self.messages = 0
 
     def book(self, key: int | str) -> Book:
@@ -148,18 +147,22 @@ class Channel:
         while len(self.prints) > self.max_trades:
             del self.prints[next(iter(self.prints))]
 
-    def _break(self, match: int, size: int | None = None) -> None:
-        if match not in self.prints:
+    def _break(self, applied: Applied, match: int, size: int | None = None) -> Applied:
+        key, traded = self.prints.get(match, (None, 0))
+        if key is None or key != applied.key:
             self.reasons["trade_unknown"] += 1
-            return
-        key, traded = self.prints.pop(match)
+            applied.rejected = True
+            return applied
+        del self.prints[match]
         book = self.book(key)
         book.trades -= 1
         book.volume -= traded if size is None else size
+        return applied
 
     def reset(self) -> None:
-        """A new session: books are empty, what was traded in the old one is void for breaks."""
-        self.books.clear()
+        """A new session: books are empty, what was traded stays counted but cannot be broken."""
+        for key, old in self.books.items():
+            self.books[key] = Book(self.by_order, trades=old.trades, volume=old.volume)
         self.prints.clear()
 
 
@@ -224,7 +227,8 @@ class ItchChannel(Channel):
         self.owner[u["ref"]] = u["locate"]
         return applied
 
-    _on_F = _on_A
+    def _on_F(self, m: itch.Message) -> Applied:  # noqa: N802
+        return self._on_A(m)
 
     def _find(self, m: itch.Message, applied: Applied) -> Order | None:
         """The order a message names, or None with the refusal counted."""
@@ -247,6 +251,9 @@ class ItchChannel(Channel):
         if order is None:
             return None
         applied.side, applied.px = order.side, order.px
+        if m.u["shares"] == 0:
+            self._bad_field(applied)
+            return None
         if m.u["shares"] > order.size:
             self._remove(order)
             self._reject(applied, "book_over_reduce")
@@ -316,8 +323,7 @@ class ItchChannel(Channel):
         return Applied("cross", m.u["locate"], px=m.u["price"], size=m.u["shares"])
 
     def _on_B(self, m: itch.Message) -> Applied:  # noqa: N802
-        self._break(m.u["match"])
-        return Applied("broken", m.u["locate"])
+        return self._break(Applied("broken", m.u["locate"]), m.u["match"])
 
 
 class IexChannel(Channel):
@@ -348,8 +354,7 @@ class IexChannel(Channel):
             self._print(symbol, m.u["trade"], m.u["size"])
             return Applied("trade", symbol, px=m.u["price"], size=m.u["size"])
         if m.type == "B":
-            self._break(m.u["trade"], m.u["size"])
-            return Applied("broken", symbol)
+            return self._break(Applied("broken", symbol), m.u["trade"], m.u["size"])
         return Applied("info", symbol)
 
     def _price_ok(self, book: Book, *prices: int) -> bool:

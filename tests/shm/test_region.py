@@ -220,9 +220,11 @@ def test_a_view_reads_what_the_engine_wrote(tmp_path: Path) -> None:
         numbers = engine.instruments()
         assert view.instruments() == numbers
         number = numbers[1]
-        assert view.levels(number, 0) == engine.levels(number, 0) == [
-            (1_000_000, size_of(1_000_000), 1)
-        ]
+        assert (
+            view.levels(number, 0)
+            == engine.levels(number, 0)
+            == [(1_000_000, size_of(1_000_000), 1)]
+        )
         assert view.state(number) == "VALID"
         assert view.counters().messages == engine.counters().messages == 4
         with pytest.raises(EngineError):
