@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -29,10 +30,14 @@ MATCHES = st.integers(1, 8)
 Ops = list[bytes]
 
 
+def build(kind: str, fields: dict[str, Any]) -> bytes:
+    return itch.build(kind, **fields)
+
+
 def op(kind: str, **fields: st.SearchStrategy[int] | st.SearchStrategy[str]
        ) -> st.SearchStrategy[bytes]:  # fmt: skip
     """A strategy for one message of that type."""
-    return st.fixed_dictionaries({**BASE, **fields}).map(lambda v: itch.build(kind, **v))
+    return st.fixed_dictionaries({**BASE, **fields}).map(lambda v: build(kind, v))
 
 
 ADD = op("A", ref=REFS, side=SIDES, shares=SIZES, price=PRICES, stock=st.just("X"))
@@ -109,7 +114,8 @@ def unique_matches(ops: Ops) -> Ops:
             seen[m.u["match"]] += 1
             if seen[m.u["match"]] > 1:
                 match = m.u["match"] + 16 * seen[m.u["match"]]
-                data = itch.build(m.type, **{**m.u, **m.a, "match": match})
+                fields: dict[str, Any] = {**m.u, **m.a, "match": match}
+                data = itch.build(m.type, **fields)
         out.append(data)
     return out
 
@@ -216,7 +222,7 @@ def test_best_bid_and_offer_records(ops: Ops) -> None:
         assert got == want
 
 
-def run_limited(ops: Ops, **limits: int) -> tuple[dict[str, int], int, int]:
+def run_limited(ops: Ops, **limits: Any) -> tuple[dict[str, int], int, int]:
     """Runs against a small engine; (drops, valid books, stale books), none of them wrong."""
     truth = ItchChannel()
     with Engine(**limits) as engine:
@@ -280,7 +286,14 @@ def test_sum_of_sizes_beyond_its_range_is_stale() -> None:
 @pytest.mark.parametrize("field", [{"shares": 0}, {"side": "X"}, {"price": 2**31},
                                    {"price": 2**32 - 1}])  # fmt: skip
 def test_impossible_fields_of_an_add(field: dict[str, int | str]) -> None:
-    values = {"locate": 1, "ref": 2, "side": "B", "shares": 5, "stock": "X", "price": 1_000_000}
+    values: dict[str, Any] = {
+        "locate": 1,
+        "ref": 2,
+        "side": "B",
+        "shares": 5,
+        "stock": "X",
+        "price": 1_000_000,
+    }
     drops, _, _ = run_limited([add(1), itch.build("A", **{**values, **field})])
     assert drops == {"msg_field": 1}
 

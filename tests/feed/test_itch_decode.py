@@ -1,6 +1,7 @@
 """ITCH 5.0 decoding: the specification's samples, and every malformed form of every message."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -104,8 +105,10 @@ def test_trading_states(engine: Engine) -> None:
 @pytest.mark.parametrize("framing", ["blocks", "mold"])
 def test_every_truncation_and_excess(kind: str, framing: str) -> None:
     """Length 0 to n - 1: one reason, nothing else; n + 1 to n + 5: read, and noted."""
-    full = itch.build(kind, locate=5, **({"ref": 1, "side": "B", "shares": 5, "price": 10**6,
-                                          "stock": "ABC"} if kind in "AF" else {}))  # fmt: skip
+    fields: dict[str, Any] = {"locate": 5}
+    if kind in "AF":
+        fields |= {"ref": 1, "side": "B", "shares": 5, "price": 10**6, "stock": "ABC"}
+    full = itch.build(kind, **fields)
     messages = [OPENING, *(full[:n] for n in range(len(full))),
                 *(full + b"\xff" * n for n in range(1, 6))]  # fmt: skip
     short = {"msg_empty": 1, "msg_short": len(full) - 1}

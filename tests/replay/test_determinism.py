@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def frames_of(seed: int, loss: float = 0.2) -> Frames:
 FRAMES = frames_of(1)
 
 
-def from_memory(frames: Frames, **config: int) -> str:
+def from_memory(frames: Frames, **config: Any) -> str:
     with Engine(port_bytes=1 << 24, port_frames=1 << 14, **config) as engine:
         for ts, frame in frames:
             engine.push(frame, ts_ns=ts)
@@ -48,7 +49,7 @@ def from_memory(frames: Frames, **config: int) -> str:
         return engine.digest()
 
 
-def from_file(path: Path, **config: int) -> str:
+def from_file(path: Path, **config: Any) -> str:
     with Engine(files=[str(path)], **config) as engine:
         engine.drain_quietly()
         return engine.digest()

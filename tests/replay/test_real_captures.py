@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.engine import LINK_BLOCKS, Engine
 from tests.oracle import iex, itch, mold, pcap
 from tests.oracle.books import IexChannel, ItchChannel
 
-BIG = {"max_orders": 1 << 16, "max_instruments": 1 << 15, "max_pages": 1 << 17,
+BIG: dict[str, Any] = {"max_orders": 1 << 16, "max_instruments": 1 << 15, "max_pages": 1 << 17,
        "max_trades": 1 << 17}  # fmt: skip
 
 
