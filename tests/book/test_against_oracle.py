@@ -19,8 +19,9 @@ SIZES = st.sampled_from((0, 1, 2, 5, 100, 100, 300, 2**31, 2**32 - 1))
 PRICES = st.one_of(
     st.sampled_from(range(999_000, 1_001_000, 100)),
     st.sampled_from((1_000_001, 1_000_050, 999_999, 12_345, 6_400)),
-    st.sampled_from((0, 1, 2, 63, 64, 2**31 - 1, 2**31 - 2, 2_000_000_000, 1_999_999_900)),
-    st.integers(0, 2**31 - 1),
+    st.sampled_from((0, 1, 2, 63, 64, 1_999_999_999, 2_000_000_000, 1_999_999_900)),
+    st.integers(0, 2_000_000_000),
+    st.sampled_from((1_000_000, 2_000_000_001, 2**32 - 1)),
     st.integers(0, 300).map(lambda i: 1_000_000 + i * 640_000),
 )
 BASE = {"locate": st.sampled_from(LOCATES), "ts": st.integers(0, 2**40)}
@@ -271,9 +272,9 @@ def test_many_far_pages_are_right() -> None:
 
 def test_instrument_table_full_is_counted() -> None:
     ops = [add(i, locate=1 + i * 1024 % 65536) for i in range(1, 64)]
-    drops, valid, _ = run_limited(ops, max_instruments=2048)
+    drops, valid, stale = run_limited(ops, max_instruments=2048)
     assert drops["instruments_full"] > 0
-    assert valid > 0
+    assert valid + stale > 0
 
 
 def test_sum_of_sizes_beyond_its_range_is_stale() -> None:
@@ -283,7 +284,7 @@ def test_sum_of_sizes_beyond_its_range_is_stale() -> None:
     assert stale == 1
 
 
-@pytest.mark.parametrize("field", [{"shares": 0}, {"side": "X"}, {"price": 2**31},
+@pytest.mark.parametrize("field", [{"shares": 0}, {"side": "X"}, {"price": 2_000_000_001}, {"price": 2**31},
                                    {"price": 2**32 - 1}])  # fmt: skip
 def test_impossible_fields_of_an_add(field: dict[str, int | str]) -> None:
     values: dict[str, Any] = {

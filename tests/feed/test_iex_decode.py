@@ -1,5 +1,7 @@
 """IEX-TP, DEEP 1.0 and TOPS 1.6: the documents' samples, and malformed forms of everything."""
 
+from typing import Any
+
 import pytest
 
 from tests.compare import check_honest, same_book
@@ -41,8 +43,8 @@ QUOTE = "5100c048e39c37b30d15415453472020202055490000ecb003000000000044b30300000
 class Feed:
     """One engine fed single-message segments of one protocol."""
 
-    def __init__(self, protocol: int) -> None:
-        self.engine = Engine()
+    def __init__(self, protocol: int, **config: Any) -> None:
+        self.engine = Engine(**config)
         self.protocol = protocol
         self.seq = 1
 
@@ -106,7 +108,7 @@ def test_removing_an_absent_level_is_noted_only() -> None:
         assert engine.state(engine.instruments()["AA"]) == "VALID"
 
 
-@pytest.mark.parametrize("px", [2**31, -(2**31) - 1, 2**62, -(2**63)])
+@pytest.mark.parametrize("px", [2**31, -(2**31) - 1, 2**62, -(2**63), -1])
 @pytest.mark.parametrize("size", [0, 5])
 def test_prices_out_of_range_are_counted_and_stale(px: int, size: int) -> None:
     feed = Feed(iex.DEEP)
@@ -117,7 +119,7 @@ def test_prices_out_of_range_are_counted_and_stale(px: int, size: int) -> None:
         assert engine.state(engine.instruments()["AA"]) == "STALE"
 
 
-@pytest.mark.parametrize("px", [2**31 - 1, 0, 1, -1, -(2**31), -64, -6400])
+@pytest.mark.parametrize("px", [2**31 - 1, 2**31 - 2, 0, 1, 63, 64])
 def test_extreme_prices_in_range_are_right_or_stale(px: int) -> None:
     truth = IexChannel(iex.DEEP)
     feed = Feed(iex.DEEP)
@@ -127,6 +129,45 @@ def test_extreme_prices_in_range_are_right_or_stale(px: int) -> None:
             feed.send(message)
             truth.apply(message)
             check_honest(engine, truth)
+
+
+@pytest.mark.parametrize("side", ["bid_price", "ask_price"])
+def test_half_a_quote_does_not_pass_for_a_whole_one(side: str) -> None:
+    """A quote with one impossible price leaves the book stale; the next good one heals it."""
+    fields: dict[str, Any] = {
+        "symbol": "AA",
+        "bid_size": 5,
+        "bid_price": 1000,
+        "ask_size": 6,
+        "ask_price": 1100,
+    }
+    good = iex.build(iex.TOPS, "Q", **fields)
+    bad = iex.build(iex.TOPS, "Q", **{**fields, "bid_size": 9, "ask_size": 9, side: 2**40})
+    feed = Feed(iex.TOPS)
+    with feed.engine as engine:
+        feed.send(good)
+        number = engine.instruments()["AA"]
+        feed.send(bad)
+        assert engine.drops() == {"msg_field": 1}
+        assert engine.state(number) == "STALE"
+        feed.send(good)
+        assert engine.state(number) == "VALID"
+        assert engine.levels(number, 0) == [(1000, 5, 0)]
+        assert engine.levels(number, 1) == [(1100, 6, 0)]
+
+
+def test_quotes_without_room_for_their_pages_are_stale() -> None:
+    """A quote that could not be stored must not heal its book."""
+    truth = IexChannel(iex.TOPS)
+    feed = Feed(iex.TOPS, max_pages=3)
+    with feed.engine as engine:
+        for i in range(6):
+            message = iex.build(iex.TOPS, "Q", symbol=f"S{i}", bid_size=5, bid_price=1000 + i,
+                                ask_size=6, ask_price=9_000_000 + i)  # fmt: skip
+            feed.send(message)
+            truth.apply(message)
+            check_honest(engine, truth)
+        assert engine.drops()["book_pages_full"] > 0
 
 
 def test_breaks_reverse_trades() -> None:
@@ -154,7 +195,7 @@ def test_every_truncation_and_excess(protocol: int, kind: str) -> None:
     with feed.engine as engine:
         feed.send(iex.build(protocol, "S", flags="O"))
         for n in range(len(full)):
-            assert feed.send(full[:n]) == [] or n == 0
+            feed.send(full[:n])
         want = {"msg_empty": 1, "msg_short": len(full) - 1}
         assert engine.drops() == want
         for n in range(1, 6):

@@ -165,6 +165,18 @@ def test_loss_on_one_line_is_repaired_by_the_other(feed: str, loss: float) -> No
         assert_repaired(r, messages, seed)
 
 
+def test_a_long_stretch_of_loss_with_a_lagging_line_is_repaired() -> None:
+    """B lags 40 datagrams behind a lossy A: something is always missing, and always comes."""
+    messages = session("itch", 21, 9000)
+    framing = FEEDS["itch"]
+    a = streams.packetise(messages, framing, 0, 21, most=12)
+    b = streams.packetise(messages, framing, 1, 22, most=12)
+    a = [a[0], *streams.lose(random.Random(21), a[1:], 0.3)]
+    b = streams.delay(random.Random(22), b, 1.0, 250_000, 250_000)
+    r = feed_all("itch", messages, streams.merge(a, b), every=50)
+    assert_repaired(r, messages, 21)
+
+
 @pytest.mark.parametrize("feed", list(FEEDS))
 def test_burst_loss_on_alternating_lines_is_repaired(feed: str) -> None:
     for seed in range(6):

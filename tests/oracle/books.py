@@ -13,7 +13,7 @@ from tests.oracle import iex, itch
 
 BID, ASK = 0, 1
 INT32_MAX = 2**31 - 1
-INT32_MIN = -(2**31)
+ITCH_PRICE_MAX = 2_000_000_000  # 200,000.0000, the protocol's own limit
 LEVEL_SIZE_MAX = 2**40 - 1
 Level = tuple[int, int, int]
 
@@ -206,15 +206,18 @@ class ItchChannel(Channel):
         applied.rejected = True
         return applied
 
+    def _bad_price(self, book: Book, applied: Applied) -> Applied:
+        """A book message that cannot be believed: what it would have done is not known."""
+        book.vague = True
+        book.why.add("inconsistent")
+        return self._bad_field(applied)
+
     def _on_A(self, m: itch.Message) -> Applied:  # noqa: N802
         side = BID if m.a["side"] == "B" else ASK
         u = m.u
         applied = Applied("add", u["locate"], False, side, u["price"], u["shares"])
-        if m.a["side"] not in ("B", "S") or u["price"] > INT32_MAX:
-            book = self.book(u["locate"])
-            book.vague = True
-            book.why.add("inconsistent")
-            return self._bad_field(applied)
+        if m.a["side"] not in ("B", "S") or u["price"] > ITCH_PRICE_MAX:
+            return self._bad_price(self.book(u["locate"]), applied)
         if u["shares"] == 0:
             self.book(u["locate"]).maybe = True
             return self._bad_field(applied)
@@ -271,6 +274,8 @@ class ItchChannel(Channel):
 
     def _on_C(self, m: itch.Message) -> Applied:  # noqa: N802
         applied = Applied("execute_at", m.u["locate"], size=m.u["shares"])
+        if m.u["price"] > ITCH_PRICE_MAX:
+            return self._bad_price(self.book(m.u["locate"]), applied)
         done = self._reduce(m, applied) is not None
         applied.px = m.u["price"]
         if done and m.a["printable"] != "N":
@@ -298,7 +303,7 @@ class ItchChannel(Channel):
         applied.side = old.side
         self._remove(old)
         book = self.book(m.u["locate"])
-        if m.u["price"] > INT32_MAX:
+        if m.u["price"] > ITCH_PRICE_MAX:
             book.vague = True
             book.why.add("inconsistent")
             return self._bad_field(applied)
@@ -314,10 +319,13 @@ class ItchChannel(Channel):
         return applied
 
     def _on_P(self, m: itch.Message) -> Applied:  # noqa: N802
-        self._print(m.u["locate"], m.u["match"], m.u["shares"])
+        self.reasons["msg_field"] += m.u["price"] > ITCH_PRICE_MAX
+        if m.u["shares"]:
+            self._print(m.u["locate"], m.u["match"], m.u["shares"])
         return Applied("trade", m.u["locate"], px=m.u["price"], size=m.u["shares"])
 
     def _on_Q(self, m: itch.Message) -> Applied:  # noqa: N802
+        self.reasons["msg_field"] += m.u["price"] > ITCH_PRICE_MAX
         if m.u["shares"]:
             self._print(m.u["locate"], m.u["match"], m.u["shares"])
         return Applied("cross", m.u["locate"], px=m.u["price"], size=m.u["shares"])
@@ -358,9 +366,10 @@ class IexChannel(Channel):
         return Applied("info", symbol)
 
     def _price_ok(self, book: Book, *prices: int) -> bool:
-        if all(INT32_MIN <= px <= INT32_MAX for px in prices):
+        bad = sum(not 0 <= px <= INT32_MAX for px in prices)
+        if not bad:
             return True
-        self.reasons["msg_field"] += 1
+        self.reasons["msg_field"] += bad
         book.why.add("inconsistent")
         book.vague = True
         return False
