@@ -284,8 +284,8 @@ def test_sum_of_sizes_beyond_its_range_is_stale() -> None:
     assert stale == 1
 
 
-@pytest.mark.parametrize("field", [{"shares": 0}, {"side": "X"}, {"price": 2_000_000_001}, {"price": 2**31},
-                                   {"price": 2**32 - 1}])  # fmt: skip
+@pytest.mark.parametrize("field", [{"shares": 0}, {"side": "X"}, {"price": 2_000_000_001},
+                                   {"price": 2**31}, {"price": 2**32 - 1}])  # fmt: skip
 def test_impossible_fields_of_an_add(field: dict[str, int | str]) -> None:
     values: dict[str, Any] = {
         "locate": 1,

@@ -319,13 +319,15 @@ class ItchChannel(Channel):
         return applied
 
     def _on_P(self, m: itch.Message) -> Applied:  # noqa: N802
-        self.reasons["msg_field"] += m.u["price"] > ITCH_PRICE_MAX
+        if m.u["price"] > ITCH_PRICE_MAX:
+            self.reasons["msg_field"] += 1
         if m.u["shares"]:
             self._print(m.u["locate"], m.u["match"], m.u["shares"])
         return Applied("trade", m.u["locate"], px=m.u["price"], size=m.u["shares"])
 
     def _on_Q(self, m: itch.Message) -> Applied:  # noqa: N802
-        self.reasons["msg_field"] += m.u["price"] > ITCH_PRICE_MAX
+        if m.u["price"] > ITCH_PRICE_MAX:
+            self.reasons["msg_field"] += 1
         if m.u["shares"]:
             self._print(m.u["locate"], m.u["match"], m.u["shares"])
         return Applied("cross", m.u["locate"], px=m.u["price"], size=m.u["shares"])
