@@ -71,6 +71,8 @@ def check_honest(engine: Engine, truth: Channel, channel: int = 0) -> tuple[int,
             continue
         book = truth.books.get(key)
         if book is None:
+            if state == "EMPTY":
+                continue
             book = Book(truth.by_order)
         assert not book.vague, f"{key} is {state} but cannot be known"
         found = same_book(engine, number, book)

@@ -39,7 +39,7 @@ KINDS = {
 }
 
 SMALL: Mapping[str, int] = {
-    "max_orders": 1 << 14,
+    "max_orders": 1 << 12,
     "max_instruments": 4096,
     "max_pages": 1 << 12,
     "max_trades": 1 << 10,
@@ -105,6 +105,7 @@ class View:
     """Reading half, shared by the engine's own view and one attached by path."""
 
     def __init__(self, path: str) -> None:
+        self._instruments: dict[int, tuple[int, dict[int | str, int]]] = {}
         err = ffi.new("char[]", ERR_BYTES)
         self.view = lib.pn_view_open(path.encode(), err, ERR_BYTES)
         if self.view == ffi.NULL:
@@ -172,15 +173,18 @@ class View:
         return out
 
     def instruments(self, channel: int = 0) -> dict[int | str, int]:
-        """Index by locate (ITCH) or by name (IEX) of one channel."""
-        found: dict[int | str, int] = {}
-        for i in range(lib.pn_view_header(self.view).instruments):
+        """Index by locate (ITCH) or by name (IEX) of one channel; records are only ever added."""
+        count = lib.pn_view_header(self.view).instruments
+        first, found = self._instruments.setdefault(channel, (0, {}))
+        if first == count:
+            return found
+        self._instruments[channel] = (count, found)
+        for i in range(first, count):
             record = self.instrument(i)
             if record.channel != channel:
                 continue
             if record.feed == lib.PN_FEED_ITCH50:
-                if record.locate or i == 0:
-                    found.setdefault(record.locate, i)
+                found.setdefault(record.locate, i)
             elif record.feed:
                 found[ffi.string(record.name).decode()] = i
         return found
@@ -203,6 +207,7 @@ class Engine(View):
         channels: Iterable[Mapping[str, Any]] = (),
         **overrides: int,
     ) -> None:
+        self._instruments = {}
         cfg = ffi.new("struct pn_config *")
         lib.pn_config_default(cfg)
         for name, value in {**SMALL, **overrides}.items():

@@ -60,7 +60,8 @@ def test_samples_of_the_documents(protocol: int, data: str, want: dict[str, obje
     feed = Feed(protocol)
     with feed.engine as engine:
         message = bytes.fromhex(data)
-        (event,) = feed.send(message)
+        reset, event = feed.send(message)
+        assert reset.kind == "reset", "a session begins"
         got = {**event._asdict(), "name": engine.name(event.instrument) if "name" in want else ""}
         assert {k: got[k] for k in want} == want
         assert (event.wire_type, event.seq) == (message[0], 1)

@@ -150,7 +150,7 @@ def test_any_damage_is_honest(
         assert channel.lost >= len(never)
         assert channel.messages + channel.lost == channel.next_seq - 1
         if channel.lost and feed != "tops":
-            assert all(engine.state(n) == "STALE" for n in engine.instruments().values())
+            assert all(engine.state(n) == "STALE" for n in touched(engine))
         assert channel.next_seq - 1 == max(d.seq + d.count - 1 for d in arrivals)
 
 
@@ -236,7 +236,7 @@ def test_reordering_beyond_the_window_is_given_up_and_told(feed: str, window: in
         assert engine.drops()["seq_duplicate"] >= 1
         if feed == "tops":
             return
-        assert all(engine.state(n) == "STALE" for n in engine.instruments().values())
+        assert all(engine.state(n) == "STALE" for n in touched(engine))
 
 
 @pytest.mark.parametrize("feed", list(FEEDS))
@@ -250,7 +250,7 @@ def test_waiting_ends_with_time(feed: str) -> None:
         engine.drain_quietly()
         assert engine.channel(0).epoch % 2 == 1
         assert engine.channel(0).gaps == 0
-        assert all(engine.state(n) == "STALE" for n in engine.instruments().values())
+        assert all(engine.state(n) == "STALE" for n in touched(engine))
         late = Datagram(a[14].ts_ns + 200_000_000, 0, a[14].seq, a[14].count, a[14].payload)
         push(engine, late)
         ran = engine.drain()
@@ -289,6 +289,11 @@ def test_heartbeat_reveals_a_lost_tail(feed: str) -> None:
         assert all(engine.state(n) == "STALE" for n in touched(engine))
 
 
+def drops_of(engine: Engine) -> dict[str, int]:
+    """Counts by reason without the note that a book is crossed, which valid streams may cause."""
+    return {reason: n for reason, n in engine.drops().items() if reason != "book_crossed"}
+
+
 def touched(engine: Engine) -> list[int]:
     """Instruments that events have reached."""
     return [n for n in engine.instruments().values() if engine.state(n) != "EMPTY"]
@@ -304,7 +309,7 @@ def test_end_of_session_and_what_comes_after() -> None:
         for d in [*a, end]:
             push(engine, d)
         ran = engine.drain()
-        assert [e.kind for e in ran.events if e.kind in ("end", "reset")] == ["end"]
+        assert [e.kind for e in ran.events if e.kind in ("end", "reset")] == ["reset", "end"]
         assert engine.channel(0).ended == 1
         before = engine.digest()
         push(engine, extra)
@@ -333,7 +338,7 @@ def test_session_change_empties_the_books(feed: str, ended: bool) -> None:
         for d in [*arrivals, *second]:
             push(engine, d)
         ran = engine.end()
-        assert [e.kind for e in ran.events].count("reset") == 1
+        assert [e.kind for e in ran.events].count("reset") == 2
         channel = engine.channel(0)
         assert channel.session_changes == 1
         assert channel.next_seq == len(new) + 1
@@ -364,7 +369,7 @@ def test_packets_of_a_wrong_session_are_dropped() -> None:
         for d in streams.merge(a, wrong):
             push(engine, d)
         engine.end()
-        assert engine.drops() == {"seq_wrong_session": len(wrong)}
+        assert drops_of(engine) == {"seq_wrong_session": len(wrong)}
         assert engine.channel(0).session_changes == 0
         check_exact(engine, truth)
 
@@ -404,7 +409,7 @@ def test_late_join_is_stale(feed: str) -> None:
         if feed == "tops":
             check_honest(engine, r.truth.channel)
         else:
-            assert all(engine.state(n) == "STALE" for n in engine.instruments().values())
+            assert all(engine.state(n) == "STALE" for n in touched(engine))
 
 
 def test_tops_heals_with_the_next_quote() -> None:
@@ -425,7 +430,7 @@ def test_tops_heals_with_the_next_quote() -> None:
 
 
 def test_implausible_sequence_numbers_are_dropped() -> None:
-    messages = session("itch", 13, 200)
+    messages = session("itch", 13, 400)
     a, _ = lines("itch", messages, 13)
     wild = [2**24 + 10_000, 2**40, 2**63, 2**64 - 1]
     bad = [Datagram(a[20 + 10 * i].ts_ns + 1, 0, 0, 1, MOLD.payload(seq, [messages[0]], 0))
@@ -437,7 +442,7 @@ def test_implausible_sequence_numbers_are_dropped() -> None:
         for d in streams.merge(a, bad):
             push(engine, d)
         engine.end()
-        drops = engine.drops()
+        drops = drops_of(engine)
         assert sum(drops.values()) == len(wild)
         assert set(drops) <= {"seq_implausible", "seq_overflow"}
         assert engine.channel(0).gaps == 0

@@ -97,8 +97,8 @@ def test_itch_snippet() -> None:
     for message in messages:
         truth.apply(message)
     with Engine(files=[str(snippet())], max_instruments=1 << 14) as engine:
-        ran = engine.drain()
-        events = ran.events
+        events = engine.drain().events
+        assert events.pop(0).kind == "reset"
         assert len(events) == 1000
         rejected = Counter(chr(e.wire_type) for e in events if e.rejected)
         assert rejected == {"D": 139, "E": 28, "U": 225, "C": 1, "X": 6}
