@@ -195,7 +195,8 @@ def test_a_packet_without_number_in_a_numbered_stream_is_not_applied() -> None:
     for packet in packets:
         for message in mold.parse(packet).messages:
             truth.apply(message)
-    stray = mold.build(mold.Packet(b"SESSION   ", 0, mold.parse(packets[4]).messages))
+    other = (itch.build("Y", locate=5, stock="ABC", action="0"),) * 4
+    stray = mold.build(mold.Packet(b"SESSION   ", 0, other))
     with Engine() as engine:
         for i, packet in enumerate([*packets[:2], stray, *packets[2:]]):
             engine.push(pcap.frame_of(packet), ts_ns=i)

@@ -412,6 +412,29 @@ def test_late_join_is_stale(feed: str) -> None:
             assert all(engine.state(n) == "STALE" for n in touched(engine))
 
 
+def test_a_new_session_does_not_vouch_for_the_old_ones_books() -> None:
+    """Between two sessions, stopped after every event: what was stale stays so until emptied."""
+    old, new = session("itch", 14, 200), session("itch", 15, 60)
+    first = streams.packetise(old, MOLD, 0, 14)[20:]
+    other = Framing(session=b"000010060A")
+    second = streams.packetise(new, other, 0, 15, start_ns=first[-1].ts_ns + 1000)
+    truth = sequence.Truth(books("itch"), new)
+    renewed = False
+    with Engine() as engine:
+        for d in [*first, *second]:
+            push(engine, d)
+        resets = 0
+        while ran := engine.run(max_events=1).events:
+            resets += ran[0].kind == "reset"
+            if resets < 2:
+                assert all(engine.state(n) != "VALID" for n in engine.instruments().values())
+            elif ran[0].kind != "reset":
+                renewed = True
+                truth.move_to(ran[0].seq)
+                check_honest(engine, truth.channel)
+        assert renewed
+
+
 def test_tops_heals_with_the_next_quote() -> None:
     """A quote replaces the whole book, so it ends the doubt that a gap left."""
     build = iex.build

@@ -14,7 +14,7 @@ from tests.oracle import iex, itch, mold, pcap
 from tests.oracle.books import IexChannel, ItchChannel
 
 BIG: dict[str, Any] = {"max_orders": 1 << 16, "max_instruments": 1 << 15, "max_pages": 1 << 17,
-       "max_trades": 1 << 17}  # fmt: skip
+       "max_trades": 1 << 20}  # fmt: skip
 
 
 @dataclass
