@@ -44,6 +44,7 @@
     REASON(SEQ_OLD_SESSION, "seq_old_session", "datagram of an earlier session") \
     REASON(SEQ_WRONG_SESSION, "seq_wrong_session", "datagram of a session not agreed on") \
     REASON(SEQ_OVERFLOW, "seq_overflow", "sequence number beyond the end of its range") \
+    REASON(SEQ_UNNUMBERED, "seq_unnumbered", "messages without number in a numbered stream") \
     REASON(SEQ_IMPLAUSIBLE, "seq_implausible", "sequence number too far ahead to be believed") \
     REASON(SEQ_HELD_FULL, "seq_held_full", "early datagram that did not fit the reorder window") \
     REASON(SEQ_AFTER_END, "seq_after_end", "new messages after the end of the session") \

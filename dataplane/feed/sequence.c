@@ -322,6 +322,11 @@ void sequence_push(struct sequencer *s, const struct packet *p, struct run_list 
         s->new_packets = 0;
 
     if (p->unsequenced) {
+        /* In a stream with numbers, messages without one have no place. */
+        if (PN_UNLIKELY(p->unsequenced == 1 && !ch->unsequenced)) {
+            s->drops[PN_R_SEQ_UNNUMBERED]++;
+            return;
+        }
         struct packet q = *p;
         q.seq = ch->next_seq;
         push_data(s, &q, out);
