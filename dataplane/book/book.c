@@ -215,13 +215,15 @@ static void apply_level(struct books *b, struct pn_book *bk, struct pn_event *ev
 static void apply_quote(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
     int32_t px;
+    if (!(ev->flags & PN_EVF_COMPLETE))
+        top_begin_heal(bk);
     if (bk->best[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
         ladder_clear(&b->ladder, bk, ev->side);
     if (ev->size)
         apply_level(b, bk, ev);
     else
         top_levels_changed(b, bk, ev);
-    if (ev->flags & PN_EVF_COMPLETE)
+    if (ev->flags & PN_EVF_COMPLETE && !(bk->top.stale_why & TOP_NOT_STORED))
         top_heal(bk, b->channel[bk->channel].gap_epoch);
 }
 

@@ -144,6 +144,19 @@ static inline void top_set_trading(struct pn_book *bk, uint32_t aux)
     seqlock_end(&bk->top.seq);
 }
 
+/* What the book itself may say against a quote while it is being stored. */
+enum { TOP_NOT_STORED = PN_STALE_INCONSISTENT | PN_STALE_OVERFLOW };
+
+/* The first half of a quote: earlier doubts stand till the second, new ones must be told apart. */
+static inline void top_begin_heal(struct pn_book *bk)
+{
+    if (!(bk->top.stale_why & TOP_NOT_STORED))
+        return;
+    seqlock_begin(&bk->top.seq);
+    bk->top.stale_why = PN_STALE_GAP;
+    seqlock_end(&bk->top.seq);
+}
+
 /* A whole quote has come: what was lost before does not matter to this book any more. */
 static inline void top_heal(struct pn_book *bk, uint32_t gap_epoch)
 {
