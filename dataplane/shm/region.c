@@ -152,6 +152,9 @@ static int check_header(const struct pn_region_header *h, uint64_t bytes, const 
                          "%s was written by another build (ABI %016llx, this one %016llx); restart "
                          "both sides with one build",
                          path, (unsigned long long)h->abi_hash, (unsigned long long)PN_ABI_HASH);
+    if (h->bytes > bytes)
+        return error_set(e, -EINVAL, "%s is cut short: %llu of %llu bytes", path,
+                         (unsigned long long)bytes, (unsigned long long)h->bytes);
     static const uint32_t strides[PN_SECTIONS] = {
         [PN_SEC_COUNTERS] = sizeof(struct pn_counters),
         [PN_SEC_CHANNELS] = sizeof(struct pn_channel),
