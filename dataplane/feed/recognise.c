@@ -1,6 +1,8 @@
 /* recognise.c - see recognise.h. */
 #include "feed/recognise.h"
 
+#include <string.h>
+
 #include "feed/framing.h"
 #include "feed/itch50.h"
 
@@ -18,8 +20,12 @@ static int is_itch50(const struct packet *p)
     return p->count > 0;
 }
 
+/* Ten characters, or ten zeros where a capture was put together without a session. */
 static int is_session_name(const uint8_t *m)
 {
+    static const uint8_t none[10];
+    if (memcmp(m, none, sizeof none) == 0)
+        return 1;
     for (int i = 0; i < 10; i++)
         if (m[i] < ' ' || m[i] > '~')
             return 0;
