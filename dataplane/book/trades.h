@@ -1,11 +1,28 @@
 /*
  * trades.h - trades and volume, and the record of recent trades that lets a break undo one.
- * The record is a ring addressed by match number; what it no longer has is counted, not guessed.
+ * The record is cut into buckets of four addressed by match number, each a queue: numbers that run
+ * on fill it evenly, and numbers with holes do not push out each other. What it no longer has is
+ * counted, not guessed.
  */
 #ifndef PN_BOOK_TRADES_H
 #define PN_BOOK_TRADES_H
 
+#include <string.h>
+
 #include "book/book.h"
+
+enum { TRADE_WAYS = 4 };
+
+/* Ways of a bucket: fewer only where so few trades are kept. */
+PN_HOT uint32_t trade_ways(const struct books *b)
+{
+    return b->trade_mask < TRADE_WAYS - 1 ? (uint32_t)b->trade_mask + 1 : TRADE_WAYS;
+}
+
+PN_HOT struct pn_trade *trade_bucket(const struct books *b, uint64_t match)
+{
+    return &b->trade[match & b->trade_mask & ~(uint64_t)(TRADE_WAYS - 1)];
+}
 
 PN_HOT void trade_record(struct books *b, struct pn_book *bk, const struct pn_event *ev)
 {
@@ -13,7 +30,9 @@ PN_HOT void trade_record(struct books *b, struct pn_book *bk, const struct pn_ev
     bk->volume += ev->size;
     b->counters->trades++;
     b->counters->volume += ev->size;
-    b->trade[ev->ref2 & b->trade_mask] = (struct pn_trade){
+    struct pn_trade *t = trade_bucket(b, ev->ref2);
+    memmove(t + 1, t, (trade_ways(b) - 1) * sizeof *t);
+    *t = (struct pn_trade){
         .match = ev->ref2,
         .size = ev->size,
         .px = ev->px,
@@ -24,8 +43,10 @@ PN_HOT void trade_record(struct books *b, struct pn_book *bk, const struct pn_ev
 
 static inline void trade_break(struct books *b, struct pn_event *ev)
 {
-    struct pn_trade *t = &b->trade[ev->ref2 & b->trade_mask];
-    if (!t->live || t->match != ev->ref2 || t->instrument != ev->instrument) {
+    struct pn_trade *t = trade_bucket(b, ev->ref2), *end = t + trade_ways(b);
+    while (t < end && (!t->live || t->match != ev->ref2 || t->instrument != ev->instrument))
+        t++;
+    if (t == end) {
         b->counters->drops[PN_R_TRADE_UNKNOWN]++;
         ev->flags |= PN_EVF_REJECTED;
         return;
