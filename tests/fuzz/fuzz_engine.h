@@ -164,7 +164,7 @@ static inline uint64_t fuzz_check_orders(struct pn_engine *e, uint32_t i, uint32
             MUST(pn_engine_queue(e, order[at].ref, i, &ahead, &place) == 0);
             MUST(ahead == size && place == at - first);
             size += order[at].size;
-            level[k].orders ? (void)0 : abort();
+            MUST(level[k].orders > 0);
         }
         MUST(size == level[k].size);
     }
@@ -184,6 +184,12 @@ static inline void fuzz_check(struct pn_engine *e)
         struct pn_instrument info;
         uint64_t t = 0, w = 0;
         MUST(pn_view_top(v, i, &top) == 0);
+        if (top.state == PN_BOOK_EMPTY && !top.bid_size && !top.ask_size) {
+            MUST(pn_view_traded(v, i, &t, &w) == 0);
+            trades += t;
+            volume += w;
+            continue; /* most of a thousand; orders left in one show in the sum below */
+        }
         MUST(pn_view_instrument(v, i, &info) == 0);
         MUST(pn_view_traded(v, i, &t, &w) == 0);
         MUST(top.state <= PN_BOOK_STALE && (top.state != PN_BOOK_VALID || !top.stale_why));

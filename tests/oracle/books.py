@@ -297,16 +297,14 @@ class ItchChannel(Channel):
 
     def _on_U(self, m: itch.Message) -> Applied:  # noqa: N802
         applied = Applied("replace", m.u["locate"], px=m.u["price"], size=m.u["shares"])
+        book = self.book(m.u["locate"])
+        if m.u["price"] > ITCH_PRICE_MAX:
+            return self._bad_price(book, applied)
         old = self._find(m, applied)
         if old is None:
             return applied
         applied.side = old.side
         self._remove(old)
-        book = self.book(m.u["locate"])
-        if m.u["price"] > ITCH_PRICE_MAX:
-            book.vague = True
-            book.why.add("inconsistent")
-            return self._bad_field(applied)
         if m.u["shares"] == 0:
             book.maybe = True
             return self._bad_field(applied)
