@@ -212,7 +212,10 @@ def test_best_bid_and_offer_records(ops: Ops) -> None:
         got: list[tuple[int, object]] = []
         last = (None, None)
         until = want[-1][0] if want else 0
-        for b in bbos:
+        for at, b in enumerate(bbos):
+            # A replace takes an order away and adds one: the last record of a message counts.
+            if any(x.instrument == b.instrument and x.seq == b.seq for x in bbos[at + 1 :]):
+                continue
             if b.instrument != number or (key in truth.books and truth.books[key].vague
                                           and b.seq > until):  # fmt: skip
                 continue
@@ -231,7 +234,7 @@ def run_limited(ops: Ops, **limits: Any) -> tuple[dict[str, int], int, int]:
         for i, message in enumerate([OPENING, *ops]):
             engine.push(itch.join_blocks([message]), ts_ns=i, link=LINK_BLOCKS)
             truth.apply(message)
-            if i % 50 == 0:
+            if i % 200 == 0:
                 engine.drain_quietly()
                 check_honest(engine, truth)
         engine.drain_quietly()
@@ -245,8 +248,8 @@ def far_adds(count: int) -> Ops:
 
 @pytest.mark.parametrize("max_orders", [16, 64, 1000])
 def test_order_table_full_is_counted_and_stale(max_orders: int) -> None:
-    ops = [add(i, "BS"[i % 2], 100, 1_000_000 + i % 7 * 100, 1 + i % 3) for i in range(1, 9000)]
-    ops += [itch.build("D", locate=1 + i % 3, ref=i) for i in range(1, 9000)]
+    ops = [add(i, "BS"[i % 2], 100, 1_000_000 + i % 7 * 100, 1 + i % 3) for i in range(1, 3000)]
+    ops += [itch.build("D", locate=1 + i % 3, ref=i) for i in range(1, 3000)]
     drops, _, stale = run_limited(ops, max_orders=max_orders)
     assert drops["book_orders_full"] > 0
     assert stale == 3
