@@ -74,6 +74,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
         return;
     }
     struct orders *t = &b->orders;
+    ref = orders_key(ref, bk->channel);
     uint32_t *entry = orders_entry(t, ref), id = orders_next(t);
     if (PN_UNLIKELY(!order_admit(b, bk, ev, ref, entry)))
         return;
@@ -137,7 +138,7 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
 /* The slot of the order an event names, or 0 with the event rejected. */
 PN_HOT uint32_t order_named(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    uint32_t id = orders_find(&b->orders, ev->ref);
+    uint32_t id = orders_find(&b->orders, orders_key(ev->ref, bk->channel));
     if (PN_UNLIKELY(!id)) {
         reject(b->self, bk, ev, PN_R_BOOK_UNKNOWN_REF, PN_STALE_INCONSISTENT);
         return 0;

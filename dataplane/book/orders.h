@@ -32,6 +32,15 @@ struct orders {
     uint32_t max;
 };
 
+/*
+ * References are unique within a channel only. Channel 0 keeps them as they are; others change the
+ * topmost byte, which no venue has reached. Applied twice it gives the reference back.
+ */
+PN_HOT uint64_t orders_key(uint64_t ref, uint32_t channel)
+{
+    return ref ^ (uint64_t)channel << 56;
+}
+
 PN_HOT uint32_t *orders_entry(const struct orders *t, uint64_t ref)
 {
     return &t->young[ref & t->young_mask];

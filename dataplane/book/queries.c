@@ -71,7 +71,7 @@ static void queue_visit(void *arg, const struct pn_order *o)
 int book_queue(struct books *b, uint64_t ref, uint32_t instrument, uint64_t *size_ahead,
                uint64_t *orders_ahead)
 {
-    uint32_t id = orders_find(&b->orders, ref);
+    uint32_t id = orders_find(&b->orders, orders_key(ref, b->book[instrument].channel));
     const struct pn_order *o = &b->orders.slot[id];
     if (!id || o->owner / 2 != instrument)
         return -ENOENT;
@@ -108,7 +108,10 @@ uint64_t book_orders(struct books *b, uint32_t instrument, uint32_t side, struct
 {
     struct order_list l = {.out = out, .cap = cap};
     each_order(b, instrument * 2 + side, list_visit, &l);
-    qsort(out, l.count < cap ? l.count : cap, sizeof *out, by_priority);
+    uint64_t n = l.count < cap ? l.count : cap;
+    qsort(out, n, sizeof *out, by_priority);
+    for (uint64_t i = 0; i < n; i++)
+        out[i].ref = orders_key(out[i].ref, b->book[instrument].channel);
     return l.count;
 }
 
