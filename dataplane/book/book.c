@@ -173,10 +173,10 @@ PN_HOT void apply_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
     uint64_t left = o->size;
     uint32_t kind = ev->kind, mpid = o->mpid;
     /* Selected, not branched upon: the kind is as good as random. */
-    uint64_t size = (kind == PN_EV_DELETE) | (kind == PN_EV_REPLACE) ? left : ev->size;
+    uint64_t size = ((kind == PN_EV_DELETE) | (kind == PN_EV_REPLACE)) ? left : ev->size;
     ev->side = o->owner & 1;
     ev->size = kind == PN_EV_REPLACE ? ev->size : size;
-    ev->px = (kind == PN_EV_EXECUTE_AT) | (kind == PN_EV_REPLACE) ? ev->px : o->px;
+    ev->px = ((kind == PN_EV_EXECUTE_AT) | (kind == PN_EV_REPLACE)) ? ev->px : o->px;
     if (PN_UNLIKELY(size - 1 >= left)) {
         reduce_bad(b->self, bk, ev, id);
         return;
