@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "feed/recognise.h"
 
@@ -27,7 +28,11 @@ int channels_init(struct channels *c, const struct region *r, const struct pn_co
     c->sequence_bytes = (sequence_bytes(c->held_max) + 63) & ~63ull;
     instruments_attach(&c->instruments, r);
     c->channel = calloc(PN_CHANNELS_MAX, sizeof *c->channel);
-    c->sequence_memory = calloc(PN_CHANNELS_MAX, c->sequence_bytes);
+    /* Straight from the system: pages that no channel ever uses cost nothing. */
+    c->sequence_memory = mmap(NULL, PN_CHANNELS_MAX * c->sequence_bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (c->sequence_memory == MAP_FAILED)
+        c->sequence_memory = NULL;
     if (!c->channel || !c->sequence_memory) {
         channels_free(c);
         return error_set(e, -ENOMEM, "no memory for channels");
@@ -38,7 +43,8 @@ int channels_init(struct channels *c, const struct region *r, const struct pn_co
 void channels_free(struct channels *c)
 {
     free(c->channel);
-    free(c->sequence_memory);
+    if (c->sequence_memory)
+        munmap(c->sequence_memory, PN_CHANNELS_MAX * c->sequence_bytes);
     c->channel = NULL;
     c->sequence_memory = NULL;
 }

@@ -136,11 +136,11 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
     for (uint32_t i = 0; i < TRIES_MAX; i++) {
-        uint32_t before = seqlock_read(&bk->seq);
+        uint32_t before = seqlock_read(&bk->top.seq);
         if (before & 1)
             continue;
         uint32_t n = copy_levels(view, bk, side, out, cap);
-        if (!seqlock_retry(&bk->seq, before))
+        if (!seqlock_retry(&bk->top.seq, before))
             return (int)n;
     }
     return -EAGAIN;
