@@ -179,6 +179,10 @@ int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_chan
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out)
 {
     *out = *view->counters;
+    /* Counted where they happen, in each book. */
+    uint32_t n = instruments_of(view);
+    for (uint32_t i = 0; i < n; i++)
+        out->top_changes += view->book[i].top.changes;
 }
 
 int pn_view_find(const struct pn_view *view, const char *name, uint32_t from)
