@@ -18,15 +18,19 @@ static void look_ahead(struct pipeline *p)
 {
     const struct books copy = p->books, *b = &copy;
     const struct work *w = p->work, *end = w + p->works;
+    /* gcc takes a function that only prefetches for one without effect, and drops the call. */
+    __asm__ volatile("");
     for (const struct work *i = w; i < end; i++)
-        if (PN_LIKELY(i->len >= ITCH50_DELETE))
+        if (PN_LIKELY(i->hot))
             book_prefetch_order(b, load_u64_be(i->m + 11));
     for (const struct work *i = w; i < end; i++) {
-        if (i->len == ITCH50_ADD && i->instrument != INSTRUMENT_NONE)
-            book_prefetch_price(b, i->instrument, itch50_sides[i->m[19]] & 1,
-                                (int32_t)load_u32_be(i->m + 32));
-        else if (PN_LIKELY(i->len >= ITCH50_DELETE))
-            book_prefetch_level(b, load_u64_be(i->m + 11));
+        if (PN_LIKELY(i->hot)) {
+            if (i->len == ITCH50_ADD)
+                book_prefetch_level(b, i->instrument, load_u64_be(i->m + 11), 1,
+                                    itch50_sides[i->m[19]] & 1, (int32_t)load_u32_be(i->m + 32));
+            else
+                book_prefetch_level(b, i->instrument, load_u64_be(i->m + 11), 0, 0, 0);
+        }
     }
 }
 
@@ -122,10 +126,9 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
     seqlock_end(&bk->top.seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;
-        keep(limits, &copy);
-    } else {
-        limits->events++;
+        limits->event[limits->events] = copy;
     }
+    limits->events++;
     return 1;
 }
 
@@ -151,11 +154,9 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
     struct books copy = p->books, *b = &copy;
     struct channel *ch = NULL;
     uint64_t seq = p->apply_seq, rx_ns = 0, messages = 0;
-    int is_itch = 0;
     if (run != UINT32_MAX) {
         ch = &p->channels.channel[p->runs.run[run].channel];
         rx_ns = p->runs.run[run].rx_ns;
-        is_itch = ch->pub->feed == PN_FEED_ITCH50;
     }
     const struct work *w = &p->work[first], *end = &p->work[p->works];
     for (; w < end; w++) {
@@ -167,14 +168,12 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
             ch = &p->channels.channel[r->channel];
             rx_ns = r->rx_ns;
             seq = r->seq;
-            is_itch = ch->pub->feed == PN_FEED_ITCH50;
             if (r->kind != RUN_DATA) {
                 apply_control(p, r, limits);
                 continue;
             }
         }
-        if (!(PN_LIKELY(is_itch & (w->len >= ITCH50_DELETE) & (w->instrument != INSTRUMENT_NONE)) &&
-              PN_LIKELY(apply_order(b, ch, w, seq, rx_ns, limits))))
+        if (!(PN_LIKELY(w->hot) && PN_LIKELY(apply_order(b, ch, w, seq, rx_ns, limits))))
             apply_any(p, ch, w, seq, rx_ns, limits);
         if (PN_LIKELY(w->len))
             ch->pub->by_type[w->m[0]]++;

@@ -143,10 +143,12 @@ PN_HOT void gather_blocks(struct pipeline *p, struct channel *ch, int big_endian
         w->len = len;
         w->run = p->run_at;
         w->instrument = 0;
+        w->hot = 0;
         if (by_locate && PN_LIKELY(len >= ITCH50_DELETE)) {
             uint32_t i = instrument_map_locate(&ch->map, load_u16_be(at + 3));
             w->instrument = i;
-            if (PN_LIKELY(i != INSTRUMENT_NONE))
+            w->hot = i != INSTRUMENT_NONE;
+            if (PN_LIKELY(w->hot))
                 book_prefetch(&p->books, i, load_u64_be(at + 13));
         }
         at += 2 + len;

@@ -24,7 +24,7 @@ struct work {
     uint32_t len;
     uint32_t run;        /* index in runs */
     uint32_t instrument; /* looked up where the feed numbers them, else 0 */
-    uint32_t reserved;
+    uint32_t hot;        /* 1: long enough for an order message of a known instrument */
 };
 
 /* How far pipeline_apply may go, and where what happened is kept. */

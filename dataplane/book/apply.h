@@ -96,7 +96,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
     o->level = at.page * PN_PAGE_LEVELS + at.bit;
     b->counters->live_orders++;
     *word = sum;
-    ladder_note(&b->ladder, bk, side, at.page, at.bit, sum);
+    ladder_note(&b->ladder, bk, side, at.page, at.number, at.bit, sum);
 }
 
 /* Takes `size` off an order, all of it if that is what it has. The top is the caller's. */
@@ -123,7 +123,7 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
     if (PN_UNLIKELY(before < less))
         return;
     *word = before - less;
-    ladder_note(&b->ladder, bk, side, page, bit, before - less);
+    ladder_note(&b->ladder, bk, side, page, 0, bit, before - less);
 }
 
 /* The slot of the order an event names, or 0 with the event rejected. */

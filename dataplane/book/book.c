@@ -50,7 +50,7 @@ static void apply_level(struct books *b, struct pn_book *bk, struct pn_event *ev
         uint64_t *word = &b->ladder.page[at.page].level[at.bit], old = *word;
         *word = ev->size;
         if (ev->size || old)
-            ladder_note(&b->ladder, bk, side, at.page, at.bit, ev->size);
+            ladder_note(&b->ladder, bk, side, at.page, ev->size ? at.number : 0, at.bit, ev->size);
         if (!ev->size && !old)
             b->counters->drops[PN_R_BOOK_LEVEL_ABSENT]++;
     } else if (!ev->size) {

@@ -259,7 +259,8 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
                 continue;
             }
             l->page[id].level[rank % PN_PAGE_LEVELS] = old->level[bit];
-            ladder_note(l, bk, side, id, rank % PN_PAGE_LEVELS, old->level[bit]);
+            ladder_note(l, bk, side, id, rank / PN_PAGE_LEVELS, rank % PN_PAGE_LEVELS,
+                        old->level[bit]);
         }
         uint32_t next = old->worse;
         l->pool->empty_pages -= !old->occupied;

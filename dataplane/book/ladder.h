@@ -37,6 +37,7 @@ struct ladder {
 /* A level's place: which page, which bit. */
 struct level_at {
     uint32_t page; /* 0: no such page */
+    uint32_t number;
     uint32_t bit;
 };
 
@@ -73,7 +74,7 @@ PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_
 {
     uint32_t rank = ladder_rank(bk, side, px);
     uint32_t number = rank / PN_PAGE_LEVELS;
-    struct level_at at = {.page = bk->best[side], .bit = rank % PN_PAGE_LEVELS};
+    struct level_at at = {.page = bk->best[side], .number = number, .bit = rank % PN_PAGE_LEVELS};
     if (PN_UNLIKELY(number != bk->best_number[side] || !at.page)) {
         const struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
         at.page = PN_LIKELY(d->number == number + 1)
@@ -106,15 +107,15 @@ PN_HOT uint64_t *ladder_occupied(const struct ladder *l, struct pn_book *bk, uin
 void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
 void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
 
-/* A level's word is `word` now: keeps occupancy and best page. */
+/*
+ * A level's word is `word` now: keeps occupancy and best page. number is the page's if the level may
+ * have come to life, 0 if it can only have lost.
+ */
 PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
-                        uint32_t bit, uint64_t word)
+                        uint32_t number, uint32_t bit, uint64_t word)
 {
-    if (PN_UNLIKELY(page != bk->best[side])) {
-        uint32_t number = l->page[page].number;
-        if (word && (number > bk->best_number[side] || !bk->best[side]))
-            ladder_set_best(l, bk, side, page);
-    }
+    if (PN_UNLIKELY(number > bk->best_number[side] || !bk->best[side]))
+        ladder_set_best(l, bk, side, page);
     uint64_t *occupied = ladder_occupied(l, bk, side, page);
     uint64_t before = *occupied;
     *occupied = (before & ~(1ull << bit)) | (uint64_t)(word != 0) << bit;

@@ -23,26 +23,32 @@ PN_HOT void book_prefetch_order(const struct books *b, uint64_t ref)
     __builtin_prefetch(&b->orders.slot[*orders_entry(&b->orders, ref) >> YOUNG_LEFT_BITS], 1);
 }
 
-PN_HOT void book_prefetch_place(const struct books *b, uint32_t level)
+/* A level, and the head of its page where the page is not the best one of its side. */
+PN_HOT void book_prefetch_place(const struct books *b, const struct pn_book *bk, uint32_t side,
+                                uint32_t level)
 {
-    __builtin_prefetch(&b->ladder.page[level / PN_PAGE_LEVELS].level[level % PN_PAGE_LEVELS], 1);
+    uint32_t page = level / PN_PAGE_LEVELS;
+    const struct pn_page *p = &b->ladder.page[page];
+    const void *head = page == bk->best[side] ? (const void *)bk : (const void *)p;
+    __builtin_prefetch(&p->level[level % PN_PAGE_LEVELS], 1);
+    __builtin_prefetch(head, 1);
 }
 
-/* The level where the order rests. */
-PN_HOT void book_prefetch_level(const struct books *b, uint64_t ref)
-{
-    book_prefetch_place(b, b->orders.slot[*orders_entry(&b->orders, ref) >> YOUNG_LEFT_BITS].level);
-}
-
-/* The level of a new order's price. */
-PN_HOT void book_prefetch_price(const struct books *b, uint32_t instrument, uint32_t side,
-                                int32_t px)
+/*
+ * The level that a message is about: where its order rests or, if it is a new one, where its price
+ * belongs. Computed both ways and selected: the kind is as good as random to a branch.
+ */
+PN_HOT void book_prefetch_level(const struct books *b, uint32_t instrument, uint64_t ref,
+                                uint32_t is_new, uint32_t new_side, int32_t px)
 {
     const struct pn_book *bk = &b->book[instrument];
+    const struct pn_order *o = &b->orders.slot[*orders_entry(&b->orders, ref) >> YOUNG_LEFT_BITS];
+    uint32_t mask = -is_new, side = (new_side & mask) | (o->owner & 1 & ~mask);
     uint32_t rank = ladder_rank(bk, side, px), number = rank / PN_PAGE_LEVELS;
     uint32_t far = -(uint32_t)(number != bk->best_number[side]);
     uint32_t page = (bk->best[side] & ~far) | (bk->dir[number % PN_DIR_WAYS][side].page & far);
-    book_prefetch_place(b, page * PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS);
+    uint32_t fresh = page * PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS;
+    book_prefetch_place(b, bk, side, (fresh & mask) | (o->level & ~mask));
 }
 
 #endif
