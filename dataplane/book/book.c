@@ -317,6 +317,7 @@ static __attribute__((noinline)) void apply_rest(struct books *b, struct pn_book
         apply_level(b, bk, ev);
     else
         apply_quote(b, bk, ev);
+    top_touch(bk);
     seqlock_end(&bk->seq);
 }
 

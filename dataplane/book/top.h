@@ -30,7 +30,7 @@ static inline void top_record(struct books *b, const struct pn_book *bk, const s
 PN_HOT void top_publish(struct books *b, struct pn_book *bk, const struct pn_event *ev)
 {
     struct pn_top *t = &bk->top;
-    t->state += !t->state; /* the first thing that happens to a book happens at its top */
+    t->state += !t->state; /* the first thing that happens to orders happens at the top */
     t->ts_ns = ev->ts_ns;
     t->changes++;
     seqlock_end(&t->seq);
@@ -110,6 +110,16 @@ static inline void top_levels_changed(struct books *b, struct pn_book *bk,
     t->bid_size = bid;
     t->ask_size = ask;
     top_publish(b, bk, ev);
+}
+
+/* Level books: heard of, even if no level came or the update is not complete. */
+static inline void top_touch(struct pn_book *bk)
+{
+    if (PN_LIKELY(bk->top.state))
+        return;
+    seqlock_begin(&bk->top.seq);
+    bk->top.state = PN_BOOK_VALID;
+    seqlock_end(&bk->top.seq);
 }
 
 static inline void top_set_stale(struct pn_book *bk, uint8_t why)

@@ -193,8 +193,7 @@ struct pn_order {
     uint64_t ref;
     uint32_t size;
     int32_t px;
-    uint32_t
-        stamp; /* low half of the sequence number it came with: earlier stamps at one price are served first */
+    uint32_t stamp; /* low half of its sequence number: at one price the earlier is served first */
     uint32_t owner; /* instrument * 2 + side */
     uint32_t mpid;
     uint32_t level; /* page * 64 + place in it; free slot: the next free one */
