@@ -25,6 +25,7 @@ void view_bind(struct pn_view *v, const struct region *r)
     v->channel = region_section(r, PN_SEC_CHANNELS);
     v->instrument = region_section(r, PN_SEC_INSTRUMENTS);
     v->counters = region_section(r, PN_SEC_COUNTERS);
+    v->pool = region_section(r, PN_SEC_POOL);
     v->pages = (uint32_t)v->header->section[PN_SEC_PAGES].count;
     v->instruments_max = (uint32_t)v->header->section[PN_SEC_INSTRUMENTS].count;
 }
@@ -179,6 +180,11 @@ int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_chan
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out)
 {
     *out = *view->counters;
+    /* Known elsewhere, so the path does not count them again. */
+    out->peak_orders = view->pool->order_used;
+    out->top_changes = 0;
+    for (uint32_t i = 0; i < instruments_of(view); i++)
+        out->top_changes += view->book[i].top.changes;
 }
 
 int pn_view_find(const struct pn_view *view, const char *name, uint32_t from)
