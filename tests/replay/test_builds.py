@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import captures
+from tests.support import captures
 
 ROOT = Path(__file__).resolve().parents[2]
 ASAN = ROOT / "build/asan"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.captures import ROOT
 from tests.engine import LINK_BLOCKS, Engine, Event
 from tests.oracle import iex, itch, pcap, streams
 from tests.oracle.streams import Framing
+from tests.support.captures import ROOT
 
 GROUPS = ("233.54.12.111", "233.54.12.222")
 Frames = list[tuple[int, bytes]]

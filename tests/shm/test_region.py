@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.captures import ROOT
 from tests.engine import EAGAIN, LINK_BLOCKS, Engine, EngineError, View
 from tests.oracle import itch
+from tests.support.captures import ROOT
 
 SNAPSHOTS = 1_000_000
 
