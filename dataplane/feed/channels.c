@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "feed/recognise.h"
 
@@ -26,19 +26,23 @@ int channels_init(struct channels *c, const struct region *r, const struct pn_co
     c->default_feed = cfg->default_feed;
     c->sequence_bytes = (sequence_bytes(c->held_max) + 63) & ~63ull;
     instruments_attach(&c->instruments, r);
-    c->channel = calloc(PN_CHANNELS_MAX, sizeof *c->channel);
-    c->sequence_memory = calloc(PN_CHANNELS_MAX, c->sequence_bytes);
-    if (!c->channel || !c->sequence_memory) {
-        channels_free(c);
+    /* Mapped, so that only what is used ever takes memory: most channels never wait. */
+    uint64_t channels = PN_CHANNELS_MAX * sizeof *c->channel;
+    uint64_t bytes = channels + PN_CHANNELS_MAX * c->sequence_bytes;
+    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
         return error_set(e, -ENOMEM, "no memory for channels");
-    }
+    c->channel = (struct channel *)memory;
+    c->sequence_memory = memory + channels;
+    c->bytes = bytes;
     return 0;
 }
 
 void channels_free(struct channels *c)
 {
-    free(c->channel);
-    free(c->sequence_memory);
+    if (c->channel)
+        munmap(c->channel, c->bytes);
     c->channel = NULL;
     c->sequence_memory = NULL;
 }
