@@ -62,8 +62,10 @@ PN_HOT uint32_t itch50_decode(const struct decode_ctx *c, const uint8_t *m, uint
     }
     uint32_t locate = load_u16_be(m + 1);
     uint32_t instrument = instrument_map_locate(c->map, locate);
-    if (PN_UNLIKELY(instrument == INSTRUMENT_NONE))
+    if (PN_UNLIKELY(instrument == INSTRUMENT_NONE)) {
+        ev->wire_type = m[0];
         return decode_lost(c, PN_R_INSTRUMENTS_FULL, ev);
+    }
     uint32_t side = itch50_sides[m[t->side_off]] & t->side_mask;
     uint32_t px = load_u32_be(m + t->px_off) & t->px_mask;
     store_u64_le(ev, t->head | (side & 1) << 8 | (uint64_t)instrument << 32);

@@ -194,7 +194,8 @@ def test_best_bid_and_offer_records(ops: Ops) -> None:
         engine.push(itch.join_blocks([OPENING, *ops]), link=LINK_BLOCKS)
         bbos = engine.drain().bbos
         numbers = engine.instruments()
-    for key, number in numbers.items():
+    assert {b.instrument for b in bbos} <= {numbers[k] for k in LOCATES if k in numbers}
+    for key, number in ((k, numbers[k]) for k in LOCATES if k in numbers):
         truth = ItchChannel()
         want: list[tuple[int, object]] = []
         last: object = (None, None)
