@@ -204,66 +204,40 @@ static int start(struct pn_engine *engine)
     return io_merge_open(&engine->pipeline.port, engine->input, engine->inputs, &e);
 }
 
-/* How many of the next n events may be applied under the run's limits. */
-static uint32_t allowed(const struct pn_run *run, const struct pipeline *p, uint32_t n)
-{
-    uint64_t most = n;
-    if (run->max_events && run->max_events - run->events < most)
-        most = run->max_events - run->events;
-    if (run->event && run->event_cap - run->events < most)
-        most = run->event_cap - run->events;
-    if (run->until_ns) {
-        const struct pn_event *ev = &p->event[p->event_at];
-        uint32_t i = 0;
-        while (i < most && ev[i].rx_ns <= run->until_ns)
-            i++;
-        most = i;
-    }
-    return (uint32_t)most;
-}
-
-/* Lets decoding go as far as the run may, and no further: what is counted is what is applied. */
-static void bound_decoding(struct pipeline *p, const struct pn_run *run)
-{
-    uint64_t most = PIPELINE_EVENTS;
-    if (run->max_events && run->max_events - run->events < most)
-        most = run->max_events - run->events;
-    if (run->event && run->event_cap - run->events < most)
-        most = run->event_cap - run->events;
-    p->event_max = most < DECODE_EVENTS_MAX ? DECODE_EVENTS_MAX : (uint32_t)most;
-    p->decode_until_ns = run->until_ns ? run->until_ns : UINT64_MAX;
-}
-
 int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
 {
     struct pipeline *p = &engine->pipeline;
     int rc = start(engine);
-    if (rc != 0 || (run->bbo && run->bbo_cap < 2))
-        return rc ? rc : -EINVAL;
-    run->events = run->bbos = 0;
-    run->end = PN_RUN_MORE;
+    if (rc == 0 && ((run->bbo && run->bbo_cap < DECODE_EVENTS_MAX) ||
+                    (run->event && run->event_cap < DECODE_EVENTS_MAX)))
+        rc = -EINVAL;
+    if (rc != 0)
+        return rc;
+    struct pipeline_limits limits = {
+        .max_events = run->max_events,
+        .until_ns = run->until_ns ? run->until_ns : UINT64_MAX,
+        .event = run->event,
+        .event_cap = run->event_cap,
+    };
     p->books.bbo = run->bbo;
     p->books.bbo_count = 0;
     p->books.bbo_cap = run->bbo_cap;
+    run->end = PN_RUN_MORE;
     for (;;) {
-        bound_decoding(p, run);
         uint32_t n = pipeline_fill(p);
         if (!n) {
-            if (p->flushed && !pipeline_pending(p))
+            if (p->flushed)
                 run->end = PN_RUN_DONE;
             break;
         }
-        n = allowed(run, p, n);
-        const struct pn_event *ev = &p->event[p->event_at];
-        uint32_t done = n ? pipeline_apply(p, n) : 0;
-        if (run->event)
-            memcpy(run->event + run->events, ev, done * sizeof *ev);
-        run->events += done;
-        if (!done || done < n || (run->max_events && run->events == run->max_events))
+        if (pipeline_apply(p, &limits) < n)
             break;
     }
+    run->events = limits.events;
     run->bbos = p->books.bbo_count;
     p->books.bbo = NULL;
+    p->counters->events += limits.events;
+    p->counters->peak_orders = p->books.orders.pool->order_used;
     struct io_stats stats = {0};
     p->port->ops->stats(p->port, &stats);
     for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
@@ -288,12 +262,21 @@ void pn_engine_progress(struct pn_engine *engine, uint64_t *done, uint64_t *tota
         *total = 0;
 }
 
+/* What was delivered, by channel; they add up, as channels appear in any order. */
+static uint64_t digest_channel(const struct pn_channel *ch)
+{
+    uint64_t h = ch->feed;
+    for (uint32_t type = 0; type < PN_TYPES_MAX; type++)
+        h = ((h ^ ch->by_type[type]) * 0x9e3779b97f4a7c15ull) ^ h >> 29;
+    return ((h ^ ch->next_seq) * 0x9e3779b97f4a7c15ull ^ ch->messages) * 0x9e3779b97f4a7c15ull;
+}
+
 void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
 {
     const struct channels *c = &engine->pipeline.channels;
     digest[0] = 0;
     for (uint32_t i = 0; i < c->count; i++)
-        digest[0] += (c->pub[i].digest ^ c->pub[i].feed) * 0x9e3779b97f4a7c15ull;
+        digest[0] += digest_channel(&c->pub[i]);
     digest[1] = book_digest(&engine->pipeline.books);
 }
 

@@ -1,7 +1,7 @@
 /*
  * pipeline.c - the path, top to bottom:
  *
- *   port -> frames -> datagrams -> packets -> runs in sequence -> events -> books -> readers
+ *   port -> frames -> datagrams -> packets -> runs in sequence -> messages -> events -> books
  *
  * Nothing from pipeline_fill and pipeline_apply on down allocates, locks, logs or calls the system
  * (a file port refills its window, which is its own business). Each stage works on what the one
@@ -13,23 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "feed/iex.h"
+#include "book/look_ahead.h"
 #include "feed/itch50.h"
-
-PN_HOT uint64_t stage_begin(const struct pipeline *p)
-{
-    return PN_UNLIKELY(p->clock != NULL) ? p->clock() : 0;
-}
-
-PN_HOT uint64_t stage_end(struct pipeline *p, enum pipeline_stage stage, uint64_t since)
-{
-    if (PN_LIKELY(!p->clock))
-        return 0;
-    uint64_t now = p->clock();
-    p->counters->stage[stage].calls++;
-    p->counters->stage[stage].ticks += now - since;
-    return now;
-}
 
 /* STAGE_IO: the next frames of the port. */
 static void receive(struct pipeline *p)
@@ -135,87 +120,6 @@ static void flush_channels(struct pipeline *p)
     p->flushed = 1;
 }
 
-/*
- * Running digest of all that the wire said, in one 64 x 64 -> 128 multiply, folded. `who` are
- * bytes that name the instrument on the wire: its number here depends on who was heard of first.
- */
-PN_HOT uint64_t event_digest(uint64_t h, const struct pn_event *ev, uint64_t who)
-{
-    uint64_t a = h ^ ev->ref ^ (ev->size << 40 | ev->size >> 24) ^ (uint64_t)(uint32_t)ev->px << 8;
-    uint64_t b = ev->ts_ns ^ (ev->ref2 << 16 | ev->ref2 >> 48) ^ who << 24 ^
-                 ((uint64_t)ev->aux << 32 | (uint32_t)load_u32_le(ev));
-    unsigned __int128 m =
-        (unsigned __int128)(a ^ 0xa0761d6478bd642full) * (b ^ 0xe7037ed1a0b428dbull);
-    return (uint64_t)m ^ (uint64_t)(m >> 64) ^ h << 1;
-}
-
-/* Decodes blocks of a data run until it or the room for events ends. */
-PN_HOT void decode_blocks(struct pipeline *p, const struct run *run, struct channel *ch,
-                          uint32_t feed, int big_endian)
-{
-    uint64_t digest = ch->pub->digest, seq = p->block_seq, left = p->blocks_left;
-    const uint8_t *at = p->block;
-    uint32_t events = p->events, last = p->event_max - DECODE_EVENTS_MAX;
-    while (left && events <= last) {
-        uint32_t len = block_length(at, big_endian);
-        const uint8_t *m = at + 2;
-        struct pn_event *ev = &p->event[events];
-        uint32_t n;
-        if (feed == PN_FEED_ITCH50) {
-            n = itch50_decode(&ch->decode, m, len, ev);
-        } else {
-            ev[0] = ev[1] = (struct pn_event){0};
-            n = iex_decode(&ch->decode, m, len, ev);
-        }
-        if (PN_LIKELY(n)) {
-            ev->seq = seq;
-            ev->rx_ns = run->rx_ns;
-            uint64_t who = feed == PN_FEED_ITCH50 ? load_u32_le(m + 1)
-                           : len >= 18            ? load_u64_le(m + 10)
-                                                  : 0;
-            digest = event_digest(digest, ev, who);
-        }
-        if (feed != PN_FEED_ITCH50 && n == 2) {
-            ev[1].seq = seq;
-            ev[1].rx_ns = run->rx_ns;
-            digest = event_digest(digest, &ev[1], load_u64_le(m + 10));
-        }
-        if (PN_LIKELY(len))
-            ch->pub->by_type[m[0]]++;
-        events += n;
-        at += 2 + len;
-        seq++;
-        left--;
-    }
-    uint64_t done = p->blocks_left - left;
-    ch->pub->messages += done;
-    p->counters->messages += done;
-    ch->pub->digest = digest;
-    p->block = at;
-    p->block_seq = seq;
-    p->blocks_left = left;
-    p->events = events;
-}
-
-/* What the sequencer has to say between messages, as an event in its place. */
-static void decode_control(struct pipeline *p, const struct run *run, struct channel *ch)
-{
-    static const uint8_t kinds[] = {
-        [RUN_GAP] = PN_EV_GAP, [RUN_RESET] = PN_EV_RESET, [RUN_END] = PN_EV_END};
-    if (run->kind == RUN_RESET) {
-        instrument_map_renew(&ch->map);
-        ch->pub->late_join = (uint32_t)run->count;
-    }
-    p->event[p->events++] = (struct pn_event){
-        .kind = kinds[run->kind],
-        .instrument = run->channel,
-        .rx_ns = run->rx_ns,
-        .seq = run->seq,
-        .size = run->kind == RUN_GAP ? run->count : 0,
-        .aux = run->kind == RUN_RESET ? (uint32_t)run->count : 0,
-    };
-}
-
 /* Starts a data run: where its first block is, the ones had before stepped over. */
 static void open_run(struct pipeline *p, const struct run *run, int big_endian)
 {
@@ -223,83 +127,92 @@ static void open_run(struct pipeline *p, const struct run *run, int big_endian)
     for (uint32_t i = 0; i < run->skip; i++)
         at += 2 + block_length(at, big_endian);
     p->block = at;
-    p->block_seq = run->seq;
     p->blocks_left = run->count;
 }
 
-/* STAGE_DECODE: runs to events, as far as there is room for events. */
-static void decode_runs(struct pipeline *p)
+/* Blocks of a data run become work, as far as there is room. */
+PN_HOT void gather_blocks(struct pipeline *p, struct channel *ch, int big_endian, int by_locate)
+{
+    const uint8_t *at = p->block;
+    uint64_t left = p->blocks_left;
+    uint32_t n = p->works;
+    while (left && n < PIPELINE_AHEAD) {
+        uint32_t len = block_length(at, big_endian);
+        struct work *w = &p->work[n++];
+        w->m = at + 2;
+        w->len = len;
+        w->run = p->run_at;
+        w->instrument = 0;
+        if (by_locate && PN_LIKELY(len >= ITCH50_DELETE)) {
+            uint32_t i = instrument_map_locate(&ch->map, load_u16_be(at + 3));
+            w->instrument = i;
+            if (PN_LIKELY(i != INSTRUMENT_NONE))
+                book_prefetch(&p->books, i, load_u64_be(at + 13));
+        }
+        at += 2 + len;
+        left--;
+    }
+    p->block = at;
+    p->blocks_left = left;
+    p->works = n;
+}
+
+/* Runs to single messages, with the memory they will need asked for. */
+static void gather(struct pipeline *p)
 {
     uint64_t t = stage_begin(p);
-    while (p->run_at < p->runs.count && p->events <= p->event_max - DECODE_EVENTS_MAX) {
+    p->work_at = p->works = 0;
+    while (p->run_at < p->runs.count && p->works < PIPELINE_AHEAD) {
         const struct run *run = &p->runs.run[p->run_at];
-        if (PN_UNLIKELY(run->rx_ns > p->decode_until_ns))
-            break;
         struct channel *ch = &p->channels.channel[run->channel];
         if (run->kind != RUN_DATA) {
-            decode_control(p, run, ch);
-            p->run_at++;
+            p->work[p->works++] = (struct work){.run = p->run_at++};
             continue;
         }
         int big_endian = ch->pub->framing != PN_FRAMING_IEXTP;
         if (!p->block)
             open_run(p, run, big_endian);
         if (ch->pub->feed == PN_FEED_ITCH50)
-            decode_blocks(p, run, ch, PN_FEED_ITCH50, 1);
+            gather_blocks(p, ch, 1, 1);
         else
-            decode_blocks(p, run, ch, PN_FEED_NONE, 0);
+            gather_blocks(p, ch, 0, 0);
         if (p->blocks_left)
             break;
         p->block = NULL;
         p->run_at++;
     }
-    stage_end(p, STAGE_DECODE, t);
+    stage_end(p, STAGE_BOOK, t);
 }
 
-/* All runs are decoded: their list, and the memory of packets they point to, are free again. */
+/* All runs are applied: their list, and the memory of packets they point to, are free again. */
 static void recycle_runs(struct pipeline *p)
 {
     p->runs.count = 0;
     p->run_at = 0;
+    p->apply_run = UINT32_MAX;
     for (uint32_t i = 0; i < p->channels.count; i++)
         sequence_recycle(&p->channels.channel[i].seq);
 }
 
 uint32_t pipeline_fill(struct pipeline *p)
 {
-    if (p->event_at < p->events)
-        return p->events - p->event_at;
-    p->event_at = p->events = 0;
-    while (!p->events) {
+    while (p->work_at == p->works) {
         if (p->run_at == p->runs.count) {
             recycle_runs(p);
             if (p->datagram_at == p->datagrams) {
                 receive(p);
                 parse(p);
             }
-            if (p->frames) {
+            if (p->frames)
                 sequence_burst(p);
-            } else if (!p->port->at_end || p->flushed) {
+            else if (!p->port->at_end || p->flushed)
                 return 0;
-            } else {
+            else
                 flush_channels(p);
-            }
         }
-        decode_runs(p);
-        if (!p->events && pipeline_pending(p))
-            break;
+        gather(p);
     }
-    return p->events;
-}
-
-uint32_t pipeline_apply(struct pipeline *p, uint32_t n)
-{
-    uint64_t t = stage_begin(p);
-    uint32_t done = book_apply(&p->books, &p->event[p->event_at], n);
-    p->event_at += done;
-    p->counters->events += done;
-    stage_end(p, STAGE_BOOK, t);
-    return done;
+    return p->works - p->work_at;
 }
 
 int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_config *cfg,
@@ -311,8 +224,7 @@ int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_co
     books_attach(&p->books, r, cfg);
     p->counters = region_section(r, PN_SEC_COUNTERS);
     p->burst = cfg->burst;
-    p->event_max = PIPELINE_EVENTS;
-    p->decode_until_ns = UINT64_MAX;
+    p->apply_run = UINT32_MAX;
     /* The worst case of one datagram with all channels in use. */
     p->runs.cap = (PN_CHANNELS_MAX + 2) * (2 * cfg->reorder_datagrams + SEQUENCE_RUNS_SPARE);
     p->runs.run = calloc(p->runs.cap, sizeof *p->runs.run);

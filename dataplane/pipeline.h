@@ -10,13 +10,31 @@
 #include "io/io.h"
 
 enum {
-    PIPELINE_EVENTS = 128, /* decoded ahead of the books; what look-ahead can see */
+    PIPELINE_AHEAD = 128, /* messages that look-ahead sees at a time */
 };
 
-enum pipeline_stage { STAGE_IO, STAGE_NET, STAGE_SEQUENCE, STAGE_DECODE, STAGE_BOOK, STAGES };
+enum pipeline_stage { STAGE_IO, STAGE_NET, STAGE_SEQUENCE, STAGE_BOOK, STAGES };
 
 /* Reads some steady counter; only ever used to say how long the stages took. */
 typedef uint64_t (*pipeline_clock)(void);
+
+/* A message to be applied, or a control run (m NULL). */
+struct work {
+    const uint8_t *m;
+    uint32_t len;
+    uint32_t run;        /* index in runs */
+    uint32_t instrument; /* looked up where the feed numbers them, else 0 */
+    uint32_t reserved;
+};
+
+/* How far pipeline_apply may go, and where what happened is kept. */
+struct pipeline_limits {
+    uint64_t max_events;    /* 0 = any number; the events of one message stay together */
+    uint64_t until_ns;      /* nothing received after this; UINT64_MAX = all */
+    struct pn_event *event; /* room for events, or NULL */
+    uint64_t event_cap;     /* at least DECODE_EVENTS_MAX */
+    uint64_t events;        /* out: applied so far */
+};
 
 struct pipeline {
     struct io_port *port;
@@ -34,20 +52,17 @@ struct pipeline {
     uint32_t datagrams, datagram_at;
     uint32_t missing; /* some channel waits for messages */
 
-    /* Runs of blocks in order; those before run_at are decoded, run_at itself up to run_block. */
+    /* Runs of blocks in order; those before run_at are gathered, run_at itself up to block. */
     struct run_list runs;
     uint32_t run_at;
     const uint8_t *block;
-    uint64_t block_seq;
     uint64_t blocks_left;
 
-    /* Decoded events; those before event_at are in the books. */
-    struct pn_event event[PIPELINE_EVENTS] __attribute__((aligned(64)));
-    uint32_t events, event_at;
-
-    /* Set before each fill: how far decoding may go, so that counts stop where the books do. */
-    uint32_t event_max;       /* events at a time, DECODE_EVENTS_MAX to PIPELINE_EVENTS */
-    uint64_t decode_until_ns; /* no message received after this */
+    /* Gathered messages; those before work_at are in the books. */
+    struct work work[PIPELINE_AHEAD];
+    uint32_t works, work_at;
+    uint32_t apply_run; /* run of the last one applied */
+    uint64_t apply_seq; /* number of the next one in it */
 };
 
 int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_config *cfg,
@@ -55,17 +70,30 @@ int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_co
 void pipeline_free(struct pipeline *p);
 
 /*
- * Makes sure that there are decoded events to apply, reading more input as needed. Returns how
- * many there are; 0 when the port has none now (port->at_end tells whether there will be more) or
- * the next was received after decode_until_ns (pipeline_pending tells).
+ * Makes sure that there are messages to apply, reading more input as needed. Returns how many;
+ * 0 when the port has none now (port->at_end tells whether there will be more).
  */
 uint32_t pipeline_fill(struct pipeline *p);
-/* Whether messages wait to be decoded. */
+/* Applies them to the books as far as the limits allow; returns how many messages. (apply.c) */
+uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits);
+/* Whether anything that was read waits to be applied. */
 PN_HOT int pipeline_pending(const struct pipeline *p)
 {
-    return p->run_at < p->runs.count;
+    return p->work_at < p->works || p->run_at < p->runs.count;
 }
-/* Applies up to n of them to the books; returns how many. */
-uint32_t pipeline_apply(struct pipeline *p, uint32_t n);
+
+/* Time of a stage, if the stages are timed. */
+PN_HOT uint64_t stage_begin(const struct pipeline *p)
+{
+    return PN_UNLIKELY(p->clock != NULL) ? p->clock() : 0;
+}
+
+PN_HOT void stage_end(struct pipeline *p, enum pipeline_stage stage, uint64_t since)
+{
+    if (PN_LIKELY(!p->clock))
+        return;
+    p->counters->stage[stage].calls++;
+    p->counters->stage[stage].ticks += p->clock() - since;
+}
 
 #endif

@@ -19,8 +19,10 @@ const char *pn_reason_help(uint32_t reason)
 const char *pn_stage_label(uint32_t stage)
 {
     static const char *const labels[STAGES] = {
-        [STAGE_IO] = "io",         [STAGE_NET] = "net",   [STAGE_SEQUENCE] = "sequence",
-        [STAGE_DECODE] = "decode", [STAGE_BOOK] = "book",
+        [STAGE_IO] = "io",
+        [STAGE_NET] = "net",
+        [STAGE_SEQUENCE] = "sequence",
+        [STAGE_BOOK] = "decode_book",
     };
     return stage < STAGES ? labels[stage] : NULL;
 }

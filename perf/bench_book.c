@@ -159,8 +159,9 @@ static uint64_t run_books(const struct stream *s, uint32_t burst, uint32_t per_f
     if (getenv("BENCH_STAGES"))
         p->clock = ticks_now;
     uint64_t t = cpu_ns();
-    for (uint32_t n; (n = pipeline_fill(p));)
-        pipeline_apply(p, n);
+    struct pipeline_limits limits = {.until_ns = UINT64_MAX};
+    while (pipeline_fill(p))
+        pipeline_apply(p, &limits);
     t = cpu_ns() - t;
     if (print)
         printf("{\"pass\": \"%s\", \"peak_orders\": %" PRIu64 ", \"top_changes\": %" PRIu64

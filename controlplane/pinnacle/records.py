@@ -105,7 +105,6 @@ class Channel:
     reorders: int
     restarts: int
     session_changes: int
-    digest: str
     lines: tuple[Line, ...]
     by_type: dict[str, int]
 
@@ -172,7 +171,7 @@ def channel_of(index: int, raw: Any) -> Channel:
         last_seq=max(raw.next_seq - 1, 0), datagrams=raw.datagrams, messages=raw.messages,
         heartbeats=raw.heartbeats, gaps=raw.gaps, lost=raw.lost, recovered=raw.recovered,
         duplicates=raw.duplicates, reorders=raw.reorders, restarts=raw.restarts,
-        session_changes=raw.session_changes, digest=f"{raw.digest:016x}", lines=lines,
+        session_changes=raw.session_changes, lines=lines,
         by_type=by_type,
     )  # fmt: skip
 

@@ -93,7 +93,6 @@ class ChannelReport(Part):
     ended: bool = Field(description="the end of the session was announced")
     waiting: bool = Field(description="messages were still missing when the replay stopped")
     unsequenced: bool
-    digest: str
     by_type: dict[str, int]
     lines: list[LineReport]
 

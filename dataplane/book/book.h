@@ -26,17 +26,17 @@ struct books {
     struct pn_bbo *bbo;
     uint64_t bbo_count;
     uint64_t bbo_cap;
-    /* The one that is not a copy: book_apply works on a copy, which the compiler knows to be its
+    /* The one that is not a copy: the hot loop works on a copy, which the compiler knows to be its
      * own, and hands this one to everything that is not on the path. */
     struct books *self;
 };
 
 void books_attach(struct books *b, const struct region *r, const struct pn_config *cfg);
 /*
- * Applies events 0..n-1, filling in what only the book knows (see PN_EV_EXECUTE), and returns how
- * many were applied: fewer than n only when the recording buffer is full.
+ * Applies one event of any kind, filling in what only the book knows (see PN_EV_EXECUTE). While
+ * tops are recorded there must be room for two more.
  */
-uint32_t book_apply(struct books *b, struct pn_event *ev, uint32_t n);
+void book_apply(struct books *b, struct pn_event *ev);
 
 /* Queries; none of them is on the path. */
 int book_queue(struct books *b, uint64_t ref, uint32_t instrument, uint64_t *size_ahead,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "shm/seqlock.h"
+
 static uint32_t page_owner(uint32_t instrument, uint32_t side)
 {
     return instrument * 2 + side + 1;
@@ -106,8 +108,11 @@ static void page_free(struct ladder *l, uint32_t id, uint64_t occupied)
     l->counters->live_pages--;
 }
 
-/* Takes back pages that hold no level, except best ones; the books' directories are told. */
-static void reclaim_empty(struct ladder *l, struct pn_book *books)
+/*
+ * Takes back pages that hold no level, except best ones; the books' directories are told. The book
+ * whose record is open already is `open`.
+ */
+static void reclaim_empty(struct ladder *l, struct pn_book *books, const struct pn_book *open)
 {
     for (uint32_t id = 1; id <= l->pool->page_used; id++) {
         struct pn_page *p = &l->page[id];
@@ -117,21 +122,25 @@ static void reclaim_empty(struct ladder *l, struct pn_book *books)
         struct pn_book *bk = &books[(p->owner - 1) / 2];
         if (bk->best[side] == id)
             continue; /* its occupancy is in the book */
+        if (bk != open)
+            seqlock_begin(&bk->top.seq);
         if (p->better)
             l->page[p->better].worse = p->worse;
         if (p->worse)
             l->page[p->worse].better = p->better;
         dir_forget(bk, side, p->number);
         page_free(l, id, 0);
+        if (bk != open)
+            seqlock_end(&bk->top.seq);
     }
 }
 
-static uint32_t page_alloc(struct ladder *l, struct pn_book *books)
+static uint32_t page_alloc(struct ladder *l, struct pn_book *books, const struct pn_book *open)
 {
     struct pn_pool *pool = l->pool;
     if (!pool->page_free && pool->page_used == l->max_pages &&
         pool->empty_pages > l->max_pages / 16)
-        reclaim_empty(l, books);
+        reclaim_empty(l, books, open);
     uint32_t id = pool->page_free;
     if (id)
         pool->page_free = l->page[id].worse;
@@ -149,7 +158,7 @@ static uint32_t page_alloc(struct ladder *l, struct pn_book *books)
 uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument, uint32_t side,
                        uint32_t number)
 {
-    uint32_t id = page_alloc(l, bk - instrument);
+    uint32_t id = page_alloc(l, bk - instrument, bk);
     if (!id)
         return 0;
     l->page[id].number = number;

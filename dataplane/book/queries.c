@@ -138,18 +138,32 @@ static uint64_t digest_side(const struct books *b, const struct pn_book *bk, uin
     return h;
 }
 
-uint64_t book_digest(const struct books *b)
+/* Every resting order with its place in time; they add up, as slots are in no order. */
+static uint64_t digest_orders(const struct books *b)
 {
     uint64_t h = 0;
+    for (uint32_t id = 1; id <= b->orders.pool->order_used; id++) {
+        const struct pn_order *o = &b->orders.slot[id];
+        if (o->size)
+            h += fold(fold(o->ref & ~0ull >> 8, (uint64_t)o->stamp << 32 | o->size),
+                      (uint64_t)(uint32_t)o->px << 32 | o->mpid);
+    }
+    return h;
+}
+
+uint64_t book_digest(const struct books *b)
+{
+    uint64_t h = digest_orders(b);
     for (uint32_t i = 0; i < b->header->instruments; i++) {
         const struct pn_book *bk = &b->book[i];
-        if (!bk->events && !bk->trades && !bk->top.trading)
+        if (!bk->top.state && !bk->trades && !bk->top.trading)
             continue;
         /* By name and number on the wire: the place here depends on who was heard of first. */
         uint64_t who = fold(load_u64_le(b->instrument[i].name), b->instrument[i].locate);
         uint64_t own = fold(digest_side(b, bk, PN_BID, who), ~0ull);
         own = digest_side(b, bk, PN_ASK, own);
-        own = fold(fold(own, bk->volume), (uint64_t)bk->trades << 32 | bk->top.trading);
+        own = fold(fold(own, bk->volume), bk->trades << 8 | bk->top.trading);
+        own = fold(fold(own, bk->top.changes), bk->top.ts_ns);
         /* Instruments add up, so that the order in which channels appeared does not matter. */
         h += own;
     }

@@ -25,7 +25,6 @@ static void clear_orders_of(struct books *b, uint32_t channel)
 
 static void clear_book(struct books *b, struct pn_book *bk)
 {
-    seqlock_begin(&bk->seq);
     seqlock_begin(&bk->top.seq);
     ladder_clear(&b->ladder, bk, PN_BID);
     ladder_clear(&b->ladder, bk, PN_ASK);
@@ -38,7 +37,6 @@ static void clear_book(struct books *b, struct pn_book *bk)
     bk->halts = 0;
     bk->regridded = 0;
     seqlock_end(&bk->top.seq);
-    seqlock_end(&bk->seq);
 }
 
 void session_reset(struct books *b, const struct pn_event *ev)

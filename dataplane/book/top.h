@@ -1,6 +1,7 @@
 /*
- * top.h - the best bid and offer of a book: kept with every change of a level, published under
- * its sequence lock.
+ * top.h - the best bid and offer of a book. Every function here writes to a record that its
+ * caller has opened (seqlock_begin on top.seq) and will close: one lock covers a book's top,
+ * levels and orders, from the first change of an event to the last.
  */
 #ifndef PN_BOOK_TOP_H
 #define PN_BOOK_TOP_H
@@ -8,38 +9,8 @@
 #include "book/book.h"
 #include "shm/seqlock.h"
 
-static inline void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev)
-{
-    const struct pn_top *t = &bk->top;
-    b->bbo[b->bbo_count++] = (struct pn_bbo){
-        .ts_ns = ev->ts_ns,
-        .rx_ns = ev->rx_ns,
-        .seq = ev->seq,
-        .instrument = ev->instrument,
-        .state = t->state,
-        .bid_px = t->bid_px,
-        .ask_px = t->ask_px,
-        .bid_orders = t->bid_orders,
-        .ask_orders = t->ask_orders,
-        .bid_size = t->bid_size,
-        .ask_size = t->ask_size,
-    };
-}
-
-/* After a change of the top: counts it, notes a crossed book, closes the record. */
-PN_HOT void top_publish(struct books *b, struct pn_book *bk, const struct pn_event *ev)
-{
-    struct pn_top *t = &bk->top;
-    t->state += !t->state; /* the first thing that happens to orders happens at the top */
-    t->ts_ns = ev->ts_ns;
-    t->changes++;
-    seqlock_end(&t->seq);
-    if (PN_UNLIKELY(t->bid_px >= t->ask_px) && t->bid_size && t->ask_size &&
-        t->trading == PN_TRADING_OPEN)
-        b->counters->drops[PN_R_BOOK_CROSSED]++;
-    if (PN_UNLIKELY(b->bbo != NULL))
-        top_record(b->self, bk, ev);
-}
+/* Off the path: keeps a change of the top for whoever records them. */
+void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev);
 
 /* The fields of one side, without a branch. */
 PN_HOT int32_t *top_px(struct pn_top *t, uint32_t side)
@@ -55,6 +26,22 @@ PN_HOT uint32_t *top_orders(struct pn_top *t, uint32_t side)
 PN_HOT uint64_t *top_size(struct pn_top *t, uint32_t side)
 {
     return (uint64_t *)((char *)t + offsetof(struct pn_top, bid_size)) + side;
+}
+
+/* After a change of the top: counts it, notes a crossed book, records it if wanted. */
+PN_HOT void top_changed(struct books *b, struct pn_book *bk, const struct pn_event *ev)
+{
+    struct pn_top *t = &bk->top;
+    t->ts_ns = ev->ts_ns;
+    t->changes++;
+    if (PN_UNLIKELY(t->bid_px >= t->ask_px) && t->bid_size && t->ask_size &&
+        t->trading == PN_TRADING_OPEN)
+        b->counters->drops[PN_R_BOOK_CROSSED]++;
+    if (PN_UNLIKELY(b->bbo != NULL)) {
+        /* A copy: the event itself must not be seen to leave, so that it can stay in registers. */
+        struct pn_event copy = *ev;
+        top_record(b->self, bk, &copy);
+    }
 }
 
 /* Best level of a side as the pages have it. */
@@ -83,11 +70,10 @@ PN_HOT void top_level_changed(struct books *b, struct pn_book *bk, const struct 
     if ((*top_size(t, side) != 0) & ((px ^ sign) < (best ^ sign)))
         return;
     uint64_t word = top_scan(b, bk, side, &px);
-    seqlock_begin(&t->seq);
     *top_px(t, side) = px;
     *top_orders(t, side) = LEVEL_ORDERS(word);
     *top_size(t, side) = LEVEL_SIZE(word);
-    top_publish(b, bk, ev);
+    top_changed(b, bk, ev);
 }
 
 /* Level books: both sides, once the update is complete, and only if something differs. */
@@ -104,32 +90,24 @@ static inline void top_levels_changed(struct books *b, struct pn_book *bk,
     uint64_t ask = top_scan(b, bk, PN_ASK, &ask_px);
     if (bid == t->bid_size && ask == t->ask_size && bid_px == t->bid_px && ask_px == t->ask_px)
         return;
-    seqlock_begin(&t->seq);
     t->bid_px = bid_px;
     t->ask_px = ask_px;
     t->bid_size = bid;
     t->ask_size = ask;
-    top_publish(b, bk, ev);
-}
-
-/* Level books: heard of, even if no level came or the update is not complete. */
-static inline void top_touch(struct pn_book *bk)
-{
-    if (PN_LIKELY(bk->top.state))
-        return;
-    seqlock_begin(&bk->top.seq);
-    bk->top.state = PN_BOOK_VALID;
-    seqlock_end(&bk->top.seq);
+    top_changed(b, bk, ev);
 }
 
 static inline void top_set_stale(struct pn_book *bk, uint8_t why)
 {
-    if ((bk->top.stale_why & why) == why)
-        return;
-    seqlock_begin(&bk->top.seq);
     bk->top.stale_why |= why;
     bk->top.state = PN_BOOK_STALE;
-    seqlock_end(&bk->top.seq);
+}
+
+/* Something has been heard of the book. */
+static inline void top_set_known(struct pn_book *bk)
+{
+    if (bk->top.state == PN_BOOK_EMPTY)
+        bk->top.state = PN_BOOK_VALID;
 }
 
 /* Two things stop trading, each lifted on its own: the listing market, and the venue itself. */
@@ -139,12 +117,7 @@ static inline void top_set_trading(struct pn_book *bk, uint32_t aux)
         bk->halts = (uint8_t)((bk->halts & 0x7f) | ((aux & 0xff) == PN_TRADING_HALTED ? 0x80 : 0));
     else
         bk->halts = (uint8_t)((bk->halts & 0x80) | (aux & 0x7f));
-    uint8_t trading = bk->halts & 0x80 ? PN_TRADING_HALTED : bk->halts;
-    if (bk->top.trading == trading)
-        return;
-    seqlock_begin(&bk->top.seq);
-    bk->top.trading = trading;
-    seqlock_end(&bk->top.seq);
+    bk->top.trading = bk->halts & 0x80 ? PN_TRADING_HALTED : bk->halts;
 }
 
 /* What the book itself may say against a quote while it is being stored. */
@@ -153,23 +126,16 @@ enum { TOP_NOT_STORED = PN_STALE_INCONSISTENT | PN_STALE_OVERFLOW };
 /* The first half of a quote: earlier doubts stand till the second, new ones must be told apart. */
 static inline void top_begin_heal(struct pn_book *bk)
 {
-    if (!(bk->top.stale_why & TOP_NOT_STORED))
-        return;
-    seqlock_begin(&bk->top.seq);
-    bk->top.stale_why = PN_STALE_GAP;
-    seqlock_end(&bk->top.seq);
+    if (bk->top.stale_why & TOP_NOT_STORED)
+        bk->top.stale_why = PN_STALE_GAP;
 }
 
 /* A whole quote has come: what was lost before does not matter to this book any more. */
 static inline void top_heal(struct pn_book *bk, uint32_t gap_epoch)
 {
     bk->gap_epoch = gap_epoch;
-    if (!bk->top.stale_why)
-        return;
-    seqlock_begin(&bk->top.seq);
     bk->top.stale_why = 0;
     bk->top.state = PN_BOOK_VALID;
-    seqlock_end(&bk->top.seq);
 }
 
 #endif

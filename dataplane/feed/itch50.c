@@ -18,10 +18,10 @@
 
 /* clang-format off */
 const struct itch50_type itch50_types[256] = {
-    ['S'] = {TYPE('S', 12, PN_EV_SYSTEM), .extra = 1, .label = "system_event"},
-    ['R'] = {TYPE('R', 39, PN_EV_INSTRUMENT), STOCK(11), SIZE4(21), .extra = 1,
+    ['S'] = {TYPE('S', 12, PN_EV_SYSTEM), .label = "system_event"},
+    ['R'] = {TYPE('R', 39, PN_EV_INSTRUMENT), STOCK(11), SIZE4(21),
              .label = "stock_directory"},
-    ['H'] = {TYPE('H', 25, PN_EV_STATUS), STOCK(11), .extra = 1,
+    ['H'] = {TYPE('H', 25, PN_EV_STATUS), STOCK(11),
              .label = "stock_trading_action"},
     ['Y'] = {TYPE('Y', 20, PN_EV_INFO), STOCK(11), .label = "reg_sho_restriction"},
     ['L'] = {TYPE('L', 26, PN_EV_INFO), STOCK(15), AUX(11),
@@ -32,14 +32,14 @@ const struct itch50_type itch50_types[256] = {
     ['K'] = {TYPE('K', 28, PN_EV_INFO), STOCK(11), SIZE4(19), PX(24),
              .label = "ipo_quoting_period"},
     ['J'] = {TYPE('J', 35, PN_EV_INFO), STOCK(11), PX(19), .label = "luld_auction_collar"},
-    ['h'] = {TYPE('h', 21, PN_EV_STATUS), STOCK(11), .extra = 1, .label = "operational_halt"},
+    ['h'] = {TYPE('h', 21, PN_EV_STATUS), STOCK(11), .label = "operational_halt"},
     ['A'] = {TYPE('A', 36, PN_EV_ADD), REF(11), SIDE(19, 0x81), SIZE4(20), STOCK(24), PX(32),
              .label = "add_order"},
     ['F'] = {TYPE('F', 40, PN_EV_ADD), REF(11), SIDE(19, 0x81), SIZE4(20), STOCK(24), PX(32),
              AUX(36), .label = "add_order_mpid"},
     ['E'] = {TYPE('E', 31, PN_EV_EXECUTE), REF(11), SIZE4(19), REF2(23),
              .label = "order_executed"},
-    ['C'] = {TYPE('C', 36, PN_EV_EXECUTE_AT), REF(11), SIZE4(19), REF2(23), PX(32), .extra = 1,
+    ['C'] = {TYPE('C', 36, PN_EV_EXECUTE_AT), REF(11), SIZE4(19), REF2(23), PX(32),
              .label = "order_executed_with_price"},
     ['X'] = {TYPE('X', 23, PN_EV_CANCEL), REF(11), SIZE4(19), .label = "order_cancel"},
     ['D'] = {TYPE('D', 19, PN_EV_DELETE), REF(11), .label = "order_delete"},
@@ -47,7 +47,7 @@ const struct itch50_type itch50_types[256] = {
              .label = "order_replace"},
     ['P'] = {TYPE('P', 44, PN_EV_TRADE), REF(11), SIDE(19, 0x01), SIZE4(20), STOCK(24), PX(32),
              REF2(36), .label = "trade"},
-    ['Q'] = {TYPE('Q', 40, PN_EV_CROSS), SIZE8(11), STOCK(19), PX(27), REF2(31), .extra = 1,
+    ['Q'] = {TYPE('Q', 40, PN_EV_CROSS), SIZE8(11), STOCK(19), PX(27), REF2(31),
              .label = "cross_trade"},
     ['B'] = {TYPE('B', 19, PN_EV_BROKEN), REF2(11), .label = "broken_trade"},
     ['I'] = {TYPE('I', 50, PN_EV_INFO), REF(11), REF2(19), STOCK(28), PX(44),
@@ -84,7 +84,8 @@ static void refuse_field(const struct decode_ctx *c, struct pn_event *ev)
     ev->flags |= PN_EVF_REJECTED;
 }
 
-void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event *ev)
+/* Types that do not fit the table alone, first names, and bad fields. */
+static void decode_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event *ev)
 {
     const struct itch50_type *t = &itch50_types[m[0]];
     uint32_t locate = load_u16_be(m + 1);
@@ -126,7 +127,8 @@ void itch50_extra(const struct decode_ctx *c, const uint8_t *m, struct pn_event 
     }
 }
 
-uint32_t itch50_refuse(const struct decode_ctx *c, const uint8_t *m, uint32_t len,
+/* Messages of no known type, or too short for theirs. */
+static uint32_t refuse(const struct decode_ctx *c, const uint8_t *m, uint32_t len,
                        struct pn_event *ev)
 {
     if (!len) {
@@ -140,4 +142,30 @@ uint32_t itch50_refuse(const struct decode_ctx *c, const uint8_t *m, uint32_t le
     }
     ev->wire_type = m[0];
     return decode_lost(c, PN_R_MSG_SHORT, ev);
+}
+
+uint32_t itch50_decode(const struct decode_ctx *c, const uint8_t *m, uint32_t len,
+                       struct pn_event *ev)
+{
+    if (len < ITCH50_LEN_MIN)
+        return refuse(c, m, len, ev);
+    const struct itch50_type *t = &itch50_types[m[0]];
+    if (len < t->len || !t->len)
+        return refuse(c, m, len, ev);
+    if (len > t->len)
+        c->drops[PN_R_MSG_LONG]++;
+    uint32_t instrument = instrument_map_locate(c->map, load_u16_be(m + 1));
+    ev->wire_type = m[0];
+    if (instrument == INSTRUMENT_NONE)
+        return decode_lost(c, PN_R_INSTRUMENTS_FULL, ev);
+    uint32_t side = itch50_sides[m[t->side_off]] & t->side_mask & 1;
+    store_u64_le(ev, t->head | side << 8 | (uint64_t)instrument << 32);
+    ev->ts_ns = load_u64_be(m + 3) & 0xffffffffffffull;
+    ev->ref = load_u64_be(m + t->ref_off) & t->ref_mask;
+    ev->ref2 = load_u64_be(m + t->ref2_off) & t->ref2_mask;
+    ev->size = load_u64_be(m + t->size_off) & t->size_mask;
+    ev->px = (int32_t)(load_u32_be(m + t->px_off) & t->px_mask);
+    ev->aux = load_u32_be(m + t->aux_off) & t->aux_mask;
+    decode_extra(c, m, ev);
+    return 1;
 }

@@ -125,7 +125,8 @@ struct pn_event {
 };
 
 /*
- * Best bid and offer of one instrument, one cache line. Odd seq: being written. Sizes of 0 mean
+ * Best bid and offer of one instrument, one cache line. Odd seq: this book, be it here or in its
+ * levels, is being written. Sizes of 0 mean
  * an empty side. The state here is the book's own; the channel's is added by pn_view_top.
  */
 struct pn_top {
@@ -169,16 +170,16 @@ struct pn_dir_entry {
  */
 struct pn_book {
     struct pn_top top;
-    uint32_t seq;            /* odd while pages of this book are being changed */
-    uint32_t step;           /* price units between neighbouring levels, 0 = not yet known */
+    uint32_t step; /* price units between neighbouring levels, 0 = not yet known */
+    uint32_t reserved2;
     uint64_t step_mul;       /* px / step == 2 * px * step_mul >> 64 */
     uint64_t occupied[2];    /* of the best pages */
     uint32_t best[2];        /* best page of each side, 0 = none */
     uint32_t best_number[2]; /* its number */
     uint16_t channel;
-    uint8_t by_order;   /* 1: orders are known one by one */
-    uint8_t regridded;  /* 1: orders may remember places of an older grid */
-    uint32_t events;    /* applied, for activity; wraps */
+    uint8_t by_order;  /* 1: orders are known one by one */
+    uint8_t regridded; /* 1: orders may remember places of an older grid */
+    uint32_t reserved3;
     uint32_t gap_epoch; /* channel's gap_epoch when this book was last known to be whole */
     uint8_t halts;      /* trading state by the listing market; 128: halted by the venue */
     uint8_t reserved0[3];
@@ -262,7 +263,7 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t digest; /* running digest of all delivered messages */
+    uint64_t reserved;
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };

@@ -24,7 +24,7 @@ AT(pn_page, level, 64);
 static_assert(sizeof((struct pn_page *)0)->level / 8 == PN_PAGE_LEVELS, "levels of a page");
 
 SIZE_IS(pn_book, 448);
-AT(pn_book, seq, 64);
+AT(pn_book, step, 64);
 AT(pn_book, gap_epoch, 128 - 8);
 AT(pn_book, dir, 192);
 

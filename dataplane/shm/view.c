@@ -25,7 +25,6 @@ void view_bind(struct pn_view *v, const struct region *r)
     v->channel = region_section(r, PN_SEC_CHANNELS);
     v->instrument = region_section(r, PN_SEC_INSTRUMENTS);
     v->counters = region_section(r, PN_SEC_COUNTERS);
-    v->pool = region_section(r, PN_SEC_POOL);
     v->pages = (uint32_t)v->header->section[PN_SEC_PAGES].count;
     v->instruments_max = (uint32_t)v->header->section[PN_SEC_INSTRUMENTS].count;
 }
@@ -137,11 +136,11 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
     for (uint32_t i = 0; i < TRIES_MAX; i++) {
-        uint32_t before = seqlock_read(&bk->seq);
+        uint32_t before = seqlock_read(&bk->top.seq);
         if (before & 1)
             continue;
         uint32_t n = copy_levels(view, bk, side, out, cap);
-        if (!seqlock_retry(&bk->seq, before))
+        if (!seqlock_retry(&bk->top.seq, before))
             return (int)n;
     }
     return -EAGAIN;
@@ -180,10 +179,9 @@ int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_chan
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out)
 {
     *out = *view->counters;
-    /* Known elsewhere, so the path does not count them again. */
-    out->peak_orders = view->pool->order_used;
-    out->top_changes = 0;
-    for (uint32_t i = 0; i < instruments_of(view); i++)
+    /* Counted where they happen, in each book. */
+    uint32_t n = instruments_of(view);
+    for (uint32_t i = 0; i < n; i++)
         out->top_changes += view->book[i].top.changes;
 }
 

@@ -12,7 +12,6 @@ struct pn_view {
     const struct pn_channel *channel;
     const struct pn_instrument *instrument;
     const struct pn_counters *counters;
-    const struct pn_pool *pool;
     uint32_t pages;
     uint32_t instruments_max;
 };

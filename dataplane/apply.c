@@ -1,0 +1,192 @@
+/*
+ * apply.c - STAGE_BOOK: gathered messages, decoded one by one and applied to the books.
+ *
+ * The five order messages of ITCH that make up nearly all of a day are decoded and applied in one
+ * go, inline, an event never leaving the registers; everything else, and every message with an odd
+ * length or field, goes through the feed's decoder and book_apply. Both end in book/apply.h.
+ */
+#include "book/apply.h"
+#include "book/look_ahead.h"
+#include "feed/iex.h"
+#include "feed/itch50.h"
+#include "pipeline.h"
+
+enum { LOOK_AHEAD_MIN = 4 }; /* fewer messages than this are not worth further looks ahead */
+
+/* Steps two and three of the look-ahead; the first is taken while gathering. */
+static void look_ahead(struct pipeline *p)
+{
+    const struct books copy = p->books, *b = &copy;
+    const struct work *w = p->work, *end = w + p->works;
+    for (const struct work *i = w; i < end; i++)
+        if (PN_LIKELY(i->len >= ITCH50_DELETE))
+            book_prefetch_order(b, load_u64_be(i->m + 11));
+    for (const struct work *i = w; i < end; i++) {
+        if (i->len == ITCH50_ADD && i->instrument != INSTRUMENT_NONE)
+            book_prefetch_price(b, i->instrument, itch50_sides[i->m[19]] & 1,
+                                (int32_t)load_u32_be(i->m + 32));
+        else if (PN_LIKELY(i->len >= ITCH50_DELETE))
+            book_prefetch_level(b, load_u64_be(i->m + 11));
+    }
+}
+
+static void keep(struct pipeline_limits *limits, const struct pn_event *ev)
+{
+    if (limits->event)
+        limits->event[limits->events] = *ev;
+    limits->events++;
+}
+
+/* What the sequencer has to say between messages, in its place. */
+static __attribute__((noinline)) void apply_control(struct pipeline *p, const struct run *run,
+                                                    struct pipeline_limits *limits)
+{
+    static const uint8_t kinds[] = {
+        [RUN_GAP] = PN_EV_GAP, [RUN_RESET] = PN_EV_RESET, [RUN_END] = PN_EV_END};
+    struct channel *ch = &p->channels.channel[run->channel];
+    if (run->kind == RUN_RESET) {
+        instrument_map_renew(&ch->map);
+        ch->pub->late_join = (uint32_t)run->count;
+    }
+    struct pn_event ev = {
+        .kind = kinds[run->kind],
+        .instrument = run->channel,
+        .rx_ns = run->rx_ns,
+        .seq = run->seq,
+        .size = run->kind == RUN_GAP ? run->count : 0,
+        .aux = run->kind == RUN_RESET ? (uint32_t)run->count : 0,
+    };
+    book_apply(&p->books, &ev);
+    keep(limits, &ev);
+}
+
+/* Any message of any feed. */
+static __attribute__((noinline)) void apply_any(struct pipeline *p, struct channel *ch,
+                                                const struct work *w, uint64_t seq, uint64_t rx_ns,
+                                                struct pipeline_limits *limits)
+{
+    struct pn_event ev[DECODE_EVENTS_MAX] = {0};
+    uint32_t n = ch->pub->feed == PN_FEED_ITCH50 ? itch50_decode(&ch->decode, w->m, w->len, ev)
+                                                 : iex_decode(&ch->decode, w->m, w->len, ev);
+    for (uint32_t i = 0; i < n; i++) {
+        ev[i].seq = seq;
+        ev[i].rx_ns = rx_ns;
+        book_apply(&p->books, &ev[i]);
+        keep(limits, &ev[i]);
+    }
+}
+
+/*
+ * One of the five, if it is one in good order: 1, else 0 with nothing done. `b` is the hot loop's
+ * own copy.
+ */
+PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct work *w,
+                       uint64_t seq, uint64_t rx_ns, struct pipeline_limits *limits)
+{
+    const uint8_t *m = w->m;
+    uint32_t type_len = (uint32_t)m[0] << 16 | w->len;
+    struct pn_book *bk = &b->book[w->instrument];
+    struct pn_event ev = itch50_order(m, PN_EV_NONE, w->instrument, seq, rx_ns);
+    if (type_len == ('A' << 16 | ITCH50_ADD)) {
+        if (PN_UNLIKELY(itch50_add_bad(m) |
+                        (~instrument_map_named(ch->decode.map, load_u16_be(m + 1)) & 1)))
+            return 0;
+        ev.kind = PN_EV_ADD;
+        itch50_add(m, &ev);
+        seqlock_begin(&bk->top.seq);
+        apply_add(b, bk, &ev);
+    } else if (type_len == ('D' << 16 | ITCH50_DELETE)) {
+        ev.kind = PN_EV_DELETE;
+        seqlock_begin(&bk->top.seq);
+        apply_delete(b, bk, &ev);
+    } else if (type_len == ('U' << 16 | ITCH50_REPLACE)) {
+        if (PN_UNLIKELY(itch50_replace_bad(m)))
+            return 0;
+        ev.kind = PN_EV_REPLACE;
+        itch50_replace(m, &ev);
+        seqlock_begin(&bk->top.seq);
+        apply_replace(b, bk, &ev);
+    } else if (type_len == ('E' << 16 | ITCH50_EXECUTED)) {
+        ev.kind = PN_EV_EXECUTE;
+        itch50_executed(m, &ev);
+        seqlock_begin(&bk->top.seq);
+        apply_reduce(b, bk, &ev);
+    } else if (type_len == ('X' << 16 | ITCH50_CANCEL)) {
+        ev.kind = PN_EV_CANCEL;
+        itch50_cancel(m, &ev);
+        seqlock_begin(&bk->top.seq);
+        apply_reduce(b, bk, &ev);
+    } else {
+        return 0;
+    }
+    seqlock_end(&bk->top.seq);
+    if (PN_UNLIKELY(limits->event != NULL)) {
+        struct pn_event copy = ev;
+        keep(limits, &copy);
+    } else {
+        limits->events++;
+    }
+    return 1;
+}
+
+/* May another message be applied? */
+static __attribute__((noinline)) int
+within(const struct pipeline *p, const struct pipeline_limits *limits, const struct work *w)
+{
+    const struct books *b = &p->books;
+    return !(limits->max_events && limits->events >= limits->max_events) &&
+           !(limits->event && limits->event_cap - limits->events < DECODE_EVENTS_MAX) &&
+           !(b->bbo && b->bbo_cap - b->bbo_count < DECODE_EVENTS_MAX) &&
+           p->runs.run[w->run].rx_ns <= limits->until_ns;
+}
+
+uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
+{
+    uint64_t t = stage_begin(p);
+    uint32_t first = p->work_at, run = p->apply_run;
+    int limited =
+        limits->max_events || limits->event || p->books.bbo || limits->until_ns != UINT64_MAX;
+    if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
+        look_ahead(p);
+    struct books copy = p->books, *b = &copy;
+    struct channel *ch = NULL;
+    uint64_t seq = p->apply_seq, rx_ns = 0, messages = 0;
+    int is_itch = 0;
+    if (run != UINT32_MAX) {
+        ch = &p->channels.channel[p->runs.run[run].channel];
+        rx_ns = p->runs.run[run].rx_ns;
+        is_itch = ch->pub->feed == PN_FEED_ITCH50;
+    }
+    const struct work *w = &p->work[first], *end = &p->work[p->works];
+    for (; w < end; w++) {
+        if (PN_UNLIKELY(limited) && !within(p, limits, w))
+            break;
+        if (PN_UNLIKELY(w->run != run)) {
+            const struct run *r = &p->runs.run[w->run];
+            run = w->run;
+            ch = &p->channels.channel[r->channel];
+            rx_ns = r->rx_ns;
+            seq = r->seq;
+            is_itch = ch->pub->feed == PN_FEED_ITCH50;
+            if (r->kind != RUN_DATA) {
+                apply_control(p, r, limits);
+                continue;
+            }
+        }
+        if (!(PN_LIKELY(is_itch & (w->len >= ITCH50_DELETE) & (w->instrument != INSTRUMENT_NONE)) &&
+              PN_LIKELY(apply_order(b, ch, w, seq, rx_ns, limits))))
+            apply_any(p, ch, w, seq, rx_ns, limits);
+        if (PN_LIKELY(w->len))
+            ch->pub->by_type[w->m[0]]++;
+        ch->pub->messages++;
+        messages++;
+        seq++;
+    }
+    uint32_t done = (uint32_t)(w - &p->work[first]);
+    p->work_at = first + done;
+    p->apply_run = run;
+    p->apply_seq = seq;
+    p->counters->messages += messages;
+    stage_end(p, STAGE_BOOK, t);
+    return done;
+}
