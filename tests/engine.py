@@ -190,7 +190,8 @@ class View:
         return found
 
     def name(self, number: int) -> str:
-        text: str = ffi.string(self.instrument(number).name).decode()
+        record = self.instrument(number)  # owns the memory that .name points to
+        text: str = ffi.string(record.name).decode()
         return text
 
 

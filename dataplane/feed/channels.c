@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,24 +26,23 @@ int channels_init(struct channels *c, const struct region *r, const struct pn_co
     c->default_feed = cfg->default_feed;
     c->sequence_bytes = (sequence_bytes(c->held_max) + 63) & ~63ull;
     instruments_attach(&c->instruments, r);
-    c->channel = calloc(PN_CHANNELS_MAX, sizeof *c->channel);
-    /* Straight from the system: pages that no channel ever uses cost nothing. */
-    c->sequence_memory = mmap(NULL, PN_CHANNELS_MAX * c->sequence_bytes, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (c->sequence_memory == MAP_FAILED)
-        c->sequence_memory = NULL;
-    if (!c->channel || !c->sequence_memory) {
-        channels_free(c);
+    /* Mapped, so that only what is used ever takes memory: most channels never wait. */
+    uint64_t channels = PN_CHANNELS_MAX * sizeof *c->channel;
+    uint64_t bytes = channels + PN_CHANNELS_MAX * c->sequence_bytes;
+    uint8_t *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
         return error_set(e, -ENOMEM, "no memory for channels");
-    }
+    c->channel = (struct channel *)memory;
+    c->sequence_memory = memory + channels;
+    c->bytes = bytes;
     return 0;
 }
 
 void channels_free(struct channels *c)
 {
-    free(c->channel);
-    if (c->sequence_memory)
-        munmap(c->sequence_memory, PN_CHANNELS_MAX * c->sequence_bytes);
+    if (c->channel)
+        munmap(c->channel, c->bytes);
     c->channel = NULL;
     c->sequence_memory = NULL;
 }

@@ -37,7 +37,8 @@ struct channels {
     struct pn_counters *counters;
     struct pn_region_header *header;
     uint8_t *sequence_memory;
-    uint64_t sequence_bytes;
+    uint64_t sequence_bytes; /* of one channel */
+    uint64_t bytes;          /* of all channels, mapped */
     uint32_t held_max;
     uint64_t reorder_ns;
     uint32_t count;

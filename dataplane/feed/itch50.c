@@ -155,6 +155,7 @@ uint32_t itch50_decode(const struct decode_ctx *c, const uint8_t *m, uint32_t le
     if (len > t->len)
         c->drops[PN_R_MSG_LONG]++;
     uint32_t instrument = instrument_map_locate(c->map, load_u16_be(m + 1));
+    ev->wire_type = m[0];
     if (instrument == INSTRUMENT_NONE)
         return decode_lost(c, PN_R_INSTRUMENTS_FULL, ev);
     uint32_t side = itch50_sides[m[t->side_off]] & t->side_mask & 1;

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-enum { ARENA_PER_PACKET = 2048, ARENA_MIN = 256 * 1024 };
+/* Room for what is held, and for what a burst holds and releases meanwhile. */
+enum { ARENA_PER_PACKET = 2048, ARENA_MIN = 512 * 1024 };
 
 static uint32_t arena_size(uint32_t held_max)
 {
@@ -13,7 +14,7 @@ static uint32_t arena_size(uint32_t held_max)
 
 uint64_t sequence_bytes(uint32_t held_max)
 {
-    return held_max * sizeof(struct held) + arena_size(held_max);
+    return held_max * sizeof(struct held) + 2 * (uint64_t)arena_size(held_max);
 }
 
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
@@ -27,8 +28,24 @@ void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, 
         .held = memory,
         .held_max = held_max,
         .arena = (uint8_t *)memory + held_max * sizeof(struct held),
+        .spare = (uint8_t *)memory + held_max * sizeof(struct held) + arena_size(held_max),
         .arena_bytes = arena_size(held_max),
     };
+}
+
+void sequence_compact(struct sequencer *s)
+{
+    uint8_t *from = s->arena, *to = s->spare;
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < s->held_count; i++) {
+        struct held *h = &s->held[i];
+        memcpy(to + used, from + h->offset, h->bytes);
+        h->offset = used;
+        used += h->bytes;
+    }
+    s->arena = to;
+    s->spare = from;
+    s->arena_used = used;
 }
 
 static void emit(struct sequencer *s, struct run_list *out, struct run run)
@@ -52,20 +69,47 @@ static void advance(struct sequencer *s, uint64_t next)
         s->target = next;
 }
 
+/* Messages that were had before: a whole packet, or the beginning of one. */
+static void count_duplicates(struct sequencer *s, uint8_t line, uint64_t n)
+{
+    s->ch->line[line].duplicates += n;
+    s->ch->duplicates += n;
+}
+
+static void drop_duplicate(struct sequencer *s, uint8_t line, uint64_t n)
+{
+    s->drops[PN_R_SEQ_DUPLICATE]++;
+    count_duplicates(s, line, n);
+}
+
+/* Delivers what is new of blocks that begin at or before the next message. */
 static void emit_data(struct sequencer *s, struct run_list *out, const uint8_t *blocks,
-                      uint32_t bytes, uint64_t seq, uint32_t count, uint64_t rx_ns)
+                      const struct held *h)
 {
     uint64_t next = s->ch->next_seq;
-    uint32_t skip = (uint32_t)(next - seq);
+    uint32_t skip = (uint32_t)(next - h->seq);
     emit(s, out,
          (struct run){.kind = RUN_DATA,
                       .blocks = blocks,
-                      .bytes = bytes,
+                      .bytes = h->bytes,
                       .skip = skip,
                       .seq = next,
-                      .count = count - skip,
-                      .rx_ns = rx_ns});
-    advance(s, seq + count);
+                      .count = h->count - skip,
+                      .rx_ns = h->rx_ns});
+    s->ch->line[h->line].messages += h->count - skip;
+    if (PN_UNLIKELY(skip))
+        count_duplicates(s, h->line, skip);
+    advance(s, h->seq + h->count);
+}
+
+static struct held held_of(const struct packet *p, uint32_t offset)
+{
+    return (struct held){.seq = p->seq,
+                         .rx_ns = p->rx_ns,
+                         .count = p->count,
+                         .bytes = p->bytes,
+                         .offset = offset,
+                         .line = p->line};
 }
 
 /* Delivers held packets that have become next; drops those that have become old. */
@@ -75,9 +119,9 @@ static void drain(struct sequencer *s, struct run_list *out)
     while (done < s->held_count && s->held[done].seq <= s->ch->next_seq) {
         const struct held *h = &s->held[done++];
         if (h->seq + h->count > s->ch->next_seq)
-            emit_data(s, out, s->arena + h->offset, h->bytes, h->seq, h->count, h->rx_ns);
+            emit_data(s, out, s->arena + h->offset, h);
         else
-            s->drops[PN_R_SEQ_DUPLICATE]++;
+            drop_duplicate(s, h->line, h->count);
     }
     s->held_count -= done;
     memmove(s->held, s->held + done, s->held_count * sizeof *s->held);
@@ -108,7 +152,9 @@ static void give_up(struct sequencer *s, uint64_t now_ns, struct run_list *out)
     if (to > next) {
         emit(s, out,
              (struct run){.kind = RUN_GAP, .seq = next, .count = to - next, .rx_ns = now_ns});
-        s->ch->gaps++;
+        /* More of the last gap, told of later by heartbeats or by time, is no new one. */
+        s->ch->gaps += next != s->gap_end;
+        s->gap_end = to;
         s->ch->lost += to - next;
         advance(s, to);
     }
@@ -138,9 +184,7 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
     while (i && s->held[i - 1].seq > p->seq)
         i--;
     if (i && s->held[i - 1].seq == p->seq && s->held[i - 1].count >= p->count) {
-        s->drops[PN_R_SEQ_DUPLICATE]++;
-        s->ch->line[p->line].duplicates += p->count;
-        s->ch->duplicates += p->count;
+        drop_duplicate(s, p->line, p->count);
         return;
     }
     if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used) {
@@ -148,8 +192,9 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
         give_up(s, p->rx_ns, out);
         if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used ||
             p->seq <= s->ch->next_seq) {
+            struct held fresh = held_of(p, 0);
             if (p->seq <= s->ch->next_seq && p->seq + p->count > s->ch->next_seq)
-                emit_data(s, out, p->blocks, p->bytes, p->seq, p->count, p->rx_ns);
+                emit_data(s, out, p->blocks, &fresh);
             else
                 s->drops[PN_R_SEQ_HELD_FULL]++;
             drain(s, out);
@@ -160,11 +205,7 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
             i--;
     }
     memmove(&s->held[i + 1], &s->held[i], (s->held_count - i) * sizeof *s->held);
-    s->held[i] = (struct held){.seq = p->seq,
-                               .rx_ns = p->rx_ns,
-                               .count = p->count,
-                               .bytes = p->bytes,
-                               .offset = s->arena_used};
+    s->held[i] = held_of(p, s->arena_used);
     memcpy(s->arena + s->arena_used, p->blocks, p->bytes);
     s->arena_used += p->bytes;
     s->held_count++;
@@ -207,6 +248,7 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     s->target = 0;
     s->end_pending = 0;
     s->missing = 0;
+    s->gap_end = 0;
     s->begin_ns = s->newest_ns = p->sender_ns;
     ch->ended = 0;
     ch->unsequenced = p->unsequenced == 1;
@@ -278,22 +320,18 @@ static int is_implausible(struct sequencer *s, const struct packet *p)
 static void push_data(struct sequencer *s, const struct packet *p, struct run_list *out)
 {
     struct pn_channel *ch = s->ch;
-    struct pn_line_stats *line = &ch->line[p->line];
     uint64_t next = ch->next_seq, end = p->seq + p->count;
     if (PN_UNLIKELY(ch->ended && end > next)) {
         s->drops[PN_R_SEQ_AFTER_END]++;
         return;
     }
     if (PN_LIKELY(p->seq <= next)) {
-        uint64_t had = end <= next ? p->count : next - p->seq;
-        line->messages += p->count - had;
-        line->duplicates += had;
-        ch->duplicates += had;
         if (end <= next) {
-            s->drops[PN_R_SEQ_DUPLICATE]++;
+            drop_duplicate(s, p->line, p->count);
             return;
         }
-        emit_data(s, out, p->blocks, p->bytes, p->seq, p->count, p->rx_ns);
+        struct held fresh = held_of(p, 0);
+        emit_data(s, out, p->blocks, &fresh);
         if (PN_UNLIKELY(s->waiting)) {
             s->far_packets = 0;
             drain(s, out);
@@ -303,7 +341,6 @@ static void push_data(struct sequencer *s, const struct packet *p, struct run_li
     }
     if (is_implausible(s, p))
         return;
-    line->messages += p->count;
     hold(s, p, out);
     settle(s, p->rx_ns, 0, out);
 }

@@ -45,6 +45,7 @@ struct held {
     uint32_t count;
     uint32_t bytes;
     uint32_t offset; /* in the arena */
+    uint8_t line;
 };
 
 struct sequencer {
@@ -56,6 +57,7 @@ struct sequencer {
     uint8_t missing;     /* messages are known to be missing */
     uint8_t has_old;     /* old_session names one */
     uint8_t end_pending; /* the end was announced at `target`, messages before it are missing */
+    uint64_t gap_end;    /* next number after the last gap */
     uint64_t target;     /* highest next number that a line has spoken of */
     uint64_t waiting_ns; /* since when the first missing message is missed */
     uint64_t session[2];
@@ -70,7 +72,8 @@ struct sequencer {
     struct held *held; /* by seq */
     uint32_t held_count;
     uint32_t held_max;
-    uint8_t *arena;
+    uint8_t *arena; /* bytes of held packets, and of released ones that are not decoded yet */
+    uint8_t *spare; /* as large; the held ones move there to close the holes */
     uint32_t arena_used;
     uint32_t arena_bytes;
 };
@@ -86,11 +89,15 @@ void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */
 void sequence_flush(struct sequencer *s, struct run_list *out);
 
+/* Closes the holes between held packets. */
+void sequence_compact(struct sequencer *s);
 /* All runs handed out have been consumed: memory of released packets may be used again. */
 static inline void sequence_recycle(struct sequencer *s)
 {
-    if (!s->held_count)
+    if (PN_LIKELY(!s->held_count))
         s->arena_used = 0;
+    else if (s->arena_used > s->arena_bytes / 4)
+        sequence_compact(s);
 }
 
 #endif

@@ -43,14 +43,14 @@ static void *zstd_new(void)
     return z;
 }
 
-struct source_codec *codec_open(enum codec_kind kind)
+struct source_codec *codec_open(enum codec_kind kind, size_t input)
 {
     struct source_codec *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->kind = kind;
     c->between = true;
-    c->in = malloc(SOURCE_INPUT);
+    c->in = malloc(input);
     c->state = kind == CODEC_GZIP ? gzip_new() : zstd_new();
     if (!c->in || !c->state) {
         codec_close(c);

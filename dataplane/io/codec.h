@@ -25,8 +25,8 @@ struct source_codec {
 };
 
 enum codec_kind codec_recognise(const uint8_t *p, size_t n);
-/* NULL when out of memory. */
-struct source_codec *codec_open(enum codec_kind kind);
+/* input: how many compressed bytes are read at once. NULL when out of memory. */
+struct source_codec *codec_open(enum codec_kind kind, size_t input);
 void codec_close(struct source_codec *c);
 /* Decompresses what it can into out; 0 means: more input, or done. */
 size_t codec_step(struct source_codec *c, uint8_t *out, size_t room);

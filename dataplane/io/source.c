@@ -51,7 +51,7 @@ static void fill_coded(struct source *s)
     struct source_codec *c = s->codec;
     if (c->in_head == c->in_tail && !c->in_end) {
         c->in_head = 0;
-        c->in_tail = read_raw(s, c->in, SOURCE_INPUT);
+        c->in_tail = read_raw(s, c->in, s->input);
         c->in_end = c->in_tail == 0;
     }
     s->tail += codec_step(c, s->window + s->tail, s->window_bytes - s->tail);
@@ -93,7 +93,7 @@ bool source_discard(struct source *s, uint64_t n)
 /* Looks at the first bytes and puts a decompressor in front if they ask for one. */
 static int start(struct source *s, const char *name, struct error *e)
 {
-    size_t first = s->window_bytes < SOURCE_INPUT ? s->window_bytes : SOURCE_INPUT, got = 1;
+    size_t first = s->window_bytes < s->input ? s->window_bytes : s->input, got = 1;
     while (s->tail < SNIFF_BYTES && got) {
         got = read_raw(s, s->window + s->tail, first - s->tail);
         s->tail += got;
@@ -102,7 +102,7 @@ static int start(struct source *s, const char *name, struct error *e)
     enum codec_kind kind = codec_recognise(source_at(s), source_left(s));
     if (kind == CODEC_PLAIN)
         return 0;
-    s->codec = codec_open(kind);
+    s->codec = codec_open(kind, s->input);
     if (!s->codec)
         return error_set(e, -ENOMEM, "%s: out of memory for decompression", name);
     /* What was read so far is compressed: it becomes the codec's first input. */
@@ -121,6 +121,7 @@ static struct source *source_new(size_t window_bytes)
         return NULL;
     s->fd = -1;
     s->window_bytes = window_bytes;
+    s->input = SOURCE_INPUT;
     s->window = aligned_alloc(4096, window_bytes);
     if (!s->window) {
         free(s);
@@ -172,15 +173,19 @@ int source_open_path(struct source **out, const char *path, struct error *e)
 }
 
 int source_open_memory(struct source **out, const uint8_t *data, size_t len, size_t chunk,
-                       struct error *e)
+                       size_t window, struct error *e)
 {
-    /* Plain bytes never need a window longer than themselves. */
-    bool plain = codec_recognise(data, len) == CODEC_PLAIN && len < SOURCE_WINDOW;
-    struct source *s = source_new(plain ? (len / 4096 + 1) * 4096 : SOURCE_WINDOW);
+    /* Neither window nor input need be longer than the bytes there are. */
+    size_t whole = (len / 4096 + 1) * 4096;
+    window = window ? window : SOURCE_WINDOW;
+    if (codec_recognise(data, len) == CODEC_PLAIN && whole < window)
+        window = whole;
+    struct source *s = source_new(window);
     if (!s)
         return error_set(e, -ENOMEM, "out of memory");
     s->memory = data;
     s->memory_left = len;
+    s->input = whole < SOURCE_INPUT ? whole : SOURCE_INPUT;
     s->input_total = len;
     s->chunk = chunk ? chunk : SOURCE_WINDOW;
     int rc = start(s, "memory", e);

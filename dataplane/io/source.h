@@ -37,6 +37,7 @@ struct source {
     const uint8_t *memory;
     size_t memory_left;
     size_t chunk;               /* bytes handed out at once from memory */
+    size_t input;               /* compressed bytes read at once */
     struct source_codec *codec; /* NULL: plain */
 };
 
@@ -49,9 +50,12 @@ static inline const char *source_name(const char *path)
 
 /* "-" is standard input. */
 int source_open_path(struct source **out, const char *path, struct error *e);
-/* Reads bytes that outlive the source, `chunk` at a time: how short reads are tested. */
+/*
+ * Reads bytes that outlive the source, `chunk` at a time: how short reads are tested. window: of
+ * decompressed bytes, 0 = SOURCE_WINDOW; it is then the most that source_fill makes contiguous.
+ */
 int source_open_memory(struct source **out, const uint8_t *data, size_t len, size_t chunk,
-                       struct error *e);
+                       size_t window, struct error *e);
 void source_close(struct source *s);
 
 static inline const uint8_t *source_at(const struct source *s)

@@ -194,8 +194,7 @@ struct pn_order {
     uint64_t ref;
     uint32_t size;
     int32_t px;
-    uint32_t
-        stamp; /* low half of the sequence number it came with: earlier stamps at one price are served first */
+    uint32_t stamp; /* low half of its sequence number: at one price the earlier is served first */
     uint32_t owner; /* instrument * 2 + side */
     uint32_t mpid;
     uint32_t level; /* page * 64 + place in it; free slot: the next free one */
@@ -238,8 +237,8 @@ struct pn_line_stats {
 
 /*
  * One channel: written by the data plane, readable at any time. epoch is even while the channel
- * is in order and odd while messages are missing that may still come; gap_epoch counts the gaps
- * given up.
+ * is in order and odd while messages are missing that may still come; gap_epoch counts the times
+ * that messages were given up.
  */
 struct pn_channel {
     char name[24];
@@ -257,7 +256,7 @@ struct pn_channel {
     uint64_t datagrams;
     uint64_t messages; /* delivered in order, once each */
     uint64_t heartbeats;
-    uint64_t gaps;       /* gaps given up */
+    uint64_t gaps;       /* unbroken stretches of messages given up */
     uint64_t lost;       /* messages in them */
     uint64_t recovered;  /* gaps that closed by themselves or by the other line */
     uint64_t duplicates; /* messages */

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.compare import check_exact, check_honest
 from tests.engine import LINK_BLOCKS, Engine, Event
 from tests.oracle import itch, streams
 from tests.oracle.books import Applied, ItchChannel
+from tests.support.effort import effort, quiet
 
 LOCATES = (1, 2, 1500)
 REFS = st.integers(1, 14)
@@ -60,9 +61,7 @@ CONTROL = {"system", "reset"}
 BOOK_KINDS = {"add", "execute", "execute_at", "cancel", "delete", "replace"}
 STRICT = ("book_unknown_ref", "book_duplicate_ref", "book_over_reduce", "book_mismatch",
           "trade_unknown", "msg_field", "msg_short", "msg_unknown_type", "msg_empty")  # fmt: skip
-QUIET = settings(
-    max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+QUIET = quiet(200, 20_000)
 
 
 def check_event(event: Event, applied: Applied) -> None:
@@ -195,7 +194,8 @@ def test_best_bid_and_offer_records(ops: Ops) -> None:
         engine.push(itch.join_blocks([OPENING, *ops]), link=LINK_BLOCKS)
         bbos = engine.drain().bbos
         numbers = engine.instruments()
-    for key, number in numbers.items():
+    assert {b.instrument for b in bbos} <= {numbers[k] for k in LOCATES if k in numbers}
+    for key, number in ((k, numbers[k]) for k in LOCATES if k in numbers):
         truth = ItchChannel()
         want: list[tuple[int, object]] = []
         last: object = (None, None)
@@ -318,7 +318,7 @@ def test_breaks_of_trades_that_are_no_longer_on_record() -> None:
         check_traded(engine, truth)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(effort(4, 200)))
 def test_long_valid_session(seed: int) -> None:
     """Thousands of live orders; nothing is refused and every book is valid and exact."""
     truth = ItchChannel()

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 from pinnacle.cli.main import cli
 from pinnacle.errors import EXIT_CODES
-from support import wire
-from support.ctl import COMMAND, ctl
+
+from tests.support import wire
+from tests.support.ctl import COMMAND, ctl
 
 HEAVY = ("numpy", "pydantic", "rich", "pyarrow", "yaml", "asyncio", "pinnacle.abi", "cffi")
 

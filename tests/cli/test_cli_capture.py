@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support import wire
-from support.captures import capture
-from support.ctl import ctl
+from tests.support import wire
+from tests.support.captures import capture
+from tests.support.ctl import ctl
 
 
 def info(path: Path) -> dict[str, Any]:

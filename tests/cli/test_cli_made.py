@@ -6,7 +6,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from support.ctl import ctl
+
+from tests.support.ctl import ctl
 
 pytest.importorskip("pinnacle.cli.capture_make", reason="capture make is not in this tree")
 

@@ -13,9 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 from pinnacle.report import SCHEMA_FILE, ReplayReport
-from support import wire
-from support.captures import capture
-from support.ctl import COMMAND, ctl
+
+from tests.support import wire
+from tests.support.captures import capture
+from tests.support.ctl import COMMAND, ctl
 
 SCHEMA = json.loads((resources.files("pinnacle") / "schema" / SCHEMA_FILE).read_text())
 
@@ -29,7 +30,7 @@ def replay_json(*args: str | Path, code: int = 0) -> dict[str, Any]:
     result = ctl("replay", "--json", *args)
     assert result.returncode == code, result.stderr
     report: dict[str, Any] = json.loads(result.stdout)
-    jsonschema.validate(report, SCHEMA)  # type: ignore[no-untyped-call]
+    jsonschema.validate(report, SCHEMA)
     return report
 
 

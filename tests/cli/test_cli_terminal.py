@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import wire
-from support.ctl import COMMAND
+
+from tests.support import wire
+from tests.support.ctl import COMMAND
 
 
 def on_terminal(*args: str | Path, env: dict[str, str]) -> tuple[str, int]:

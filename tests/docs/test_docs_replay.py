@@ -16,8 +16,9 @@ from pinnacle.report import (
     ReplayReport,
     Window,
 )
-from support import wire
-from support.ctl import ctl
+
+from tests.support import wire
+from tests.support.ctl import ctl
 
 ROOT = Path(__file__).resolve().parents[2]
 

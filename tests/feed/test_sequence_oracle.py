@@ -7,7 +7,7 @@ valid and the digest is that of the undamaged run.
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine import Engine
@@ -22,14 +22,14 @@ from tests.feed.receiver import (
     push,
     session,
     touched,
+    undamaged_digest,
 )
 from tests.oracle import iex, pcap, sequence, streams
 from tests.oracle.streams import Datagram
+from tests.support.effort import effort, quiet
 
 FEED = st.sampled_from(("itch", "deep", "tops"))
-QUIET = settings(
-    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+QUIET = quiet(100, 10_000)
 
 
 @QUIET
@@ -64,6 +64,9 @@ def test_any_damage_is_honest(
         channel = engine.channel(0)
         never = sequence.missing([(d.seq, d.count) for d in arrivals], channel.next_seq - 1)
         assert channel.lost >= len(never)
+        heard = [channel.line[i] for i in range(channel.lines)]
+        assert sum(line.messages for line in heard) == channel.messages
+        assert sum(line.duplicates for line in heard) == channel.duplicates
         assert channel.messages + channel.lost == channel.next_seq - 1
         if channel.lost and feed != "tops":
             assert all(engine.state(n) == "STALE" for n in touched(engine))
@@ -73,7 +76,7 @@ def test_any_damage_is_honest(
 @pytest.mark.parametrize("feed", list(FEEDS))
 @pytest.mark.parametrize("loss", [0.01, 0.1, 0.3])
 def test_loss_on_one_line_is_repaired_by_the_other(feed: str, loss: float) -> None:
-    for seed in range(6):
+    for seed in range(effort(4, 200)):
         messages = session(feed, seed, 600)
         a, b = lines(feed, messages, seed)
         a = streams.lose(random.Random(seed), a, loss)
@@ -83,19 +86,49 @@ def test_loss_on_one_line_is_repaired_by_the_other(feed: str, loss: float) -> No
 
 def test_a_long_stretch_of_loss_with_a_lagging_line_is_repaired() -> None:
     """B lags 40 datagrams behind a lossy A: something is always missing, and always comes."""
-    messages = session("itch", 21, 9000)
+    messages = session("itch", 21, 30_000)
     framing = FEEDS["itch"]
     a = streams.packetise(messages, framing, 0, 21, most=12)
     b = streams.packetise(messages, framing, 1, 22, most=12)
     a = [a[0], *streams.lose(random.Random(21), a[1:], 0.3)]
     b = streams.delay(random.Random(22), b, 1.0, 250_000, 250_000)
-    r = feed_all("itch", messages, streams.merge(a, b), every=50)
-    assert_repaired(r, messages, 21)
+    with Engine() as engine:
+        for i, d in enumerate(streams.merge(a, b)):
+            push(engine, d)
+            if i % 50 == 0:
+                engine.drain_quietly()
+        engine.end()
+        channel = engine.channel(0)
+        assert (channel.gaps, channel.lost, channel.messages) == (0, 0, len(messages))
+        assert "seq_held_full" not in engine.drops()
+        assert all(engine.state(n) == "VALID" for n in touched(engine))
+        assert engine.digest() == undamaged_digest("itch", messages, 21)
+
+
+@pytest.mark.parametrize("feed", list(FEEDS))
+def test_heartbeats_within_a_gap_do_not_make_it_many(feed: str) -> None:
+    """One stretch of loss that heartbeats reveal bit by bit is one gap."""
+    messages = session(feed, 6, 200)
+    a, _ = lines(feed, messages, 6)
+    lost, after = a[10:13], a[13:]
+    later = 10**9
+    with Engine() as engine:
+        for d in a[:10]:
+            push(engine, d)
+        for i, d in enumerate(lost):
+            at = d.ts_ns + i * later
+            push(engine, streams.heartbeat(FEEDS[feed], 0, d.seq + d.count, at))
+        for d in after:
+            push(engine, Datagram(d.ts_ns + 3 * later, 0, d.seq, d.count, d.payload))
+        kinds = [e for e in engine.end().events if e.kind == "gap"]
+        channel = engine.channel(0)
+        assert len(kinds) == len(lost)
+        assert (channel.gaps, channel.lost) == (1, sum(d.count for d in lost))
 
 
 @pytest.mark.parametrize("feed", list(FEEDS))
 def test_burst_loss_on_alternating_lines_is_repaired(feed: str) -> None:
-    for seed in range(6):
+    for seed in range(effort(4, 200)):
         rng = random.Random(seed)
         messages = session(feed, seed, 800)
         a, b = lines(feed, messages, seed)
@@ -112,7 +145,7 @@ def test_burst_loss_on_alternating_lines_is_repaired(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", list(FEEDS))
 def test_reordering_within_the_window_is_repaired(feed: str) -> None:
-    for seed in range(6):
+    for seed in range(effort(4, 200)):
         rng = random.Random(seed)
         messages = session(feed, seed, 600)
         a, _ = lines(feed, messages, seed)
@@ -125,7 +158,7 @@ def test_reordering_within_the_window_is_repaired(feed: str) -> None:
 
 @pytest.mark.parametrize("feed", list(FEEDS))
 def test_duplicates_and_a_late_second_line_change_nothing(feed: str) -> None:
-    for seed in range(4):
+    for seed in range(effort(4, 200)):
         rng = random.Random(seed)
         messages = session(feed, seed, 500)
         a, b = lines(feed, messages, seed)

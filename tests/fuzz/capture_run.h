@@ -64,7 +64,7 @@ static inline bool capture_run(struct capture_sum *sum, capture_open_fn open, co
     uint32_t got;
 
     memset(sum, 0, sizeof *sum);
-    MUST(source_open_memory(&src, data, size, chunk, &e) == 0);
+    MUST(source_open_memory(&src, data, size, chunk, 0, &e) == 0);
     if (open(&port, src, 7, "fuzz", &e)) {
         source_close(src);
         return false;

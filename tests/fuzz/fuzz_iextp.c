@@ -54,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint32_t feeds[4] = {PN_FEED_NONE, PN_FEED_DEEP10, PN_FEED_TOPS16, PN_FEED_NONE};
     if (size)
-        fuzz_twice(feeds[data[0] & 3], feed_input, data + 1, size - 1);
+        fuzz_parsers(feeds[data[0] & 3], feed_input, data + 1, size - 1);
     return 0;
 }

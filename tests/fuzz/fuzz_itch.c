@@ -69,6 +69,6 @@ static void feed_input(struct pn_engine *e, struct fuzz_input in)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_twice(PN_FEED_NONE, feed_input, data, size);
+    fuzz_parsers(PN_FEED_NONE, feed_input, data, size);
     return 0;
 }

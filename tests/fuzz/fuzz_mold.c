@@ -39,6 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     /* The first byte chooses between a declared channel and recognition. */
     if (size)
-        fuzz_twice(data[0] & 1 ? PN_FEED_ITCH50 : PN_FEED_NONE, feed_input, data + 1, size - 1);
+        fuzz_parsers(data[0] & 1 ? PN_FEED_ITCH50 : PN_FEED_NONE, feed_input, data + 1, size - 1);
     return 0;
 }

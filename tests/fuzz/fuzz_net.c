@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(quick.group_be == any.group_be && quick.port == any.port);
         MUST(quick.src_be == any.src_be && quick.src_port == any.src_port);
         MUST(quick.ts_ns == 5 && any.ts_ns == 5 && quick.input == 3 && any.input == 3);
-        MUST(quick.link == f.link && any.link == f.link);
+        MUST(quick.link == f.link && any.link == f.link && quick.ip6 == any.ip6);
         MUST(quick.payload >= exact && quick.payload + quick.caplen <= exact + caplen);
         MUST(quick.caplen <= quick.len && quick.len <= f.len);
     }

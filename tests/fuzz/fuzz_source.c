@@ -3,7 +3,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { OUTPUT_MAX = 8 << 20 }; /* a small input may stand for gigabytes; this much is enough */
+/* A small input may stand for gigabytes: this much of them, through a window this small. */
+enum { OUTPUT_MAX = 1 << 16, WINDOW = 1 << 13 };
 
 static uint64_t read_all(const uint8_t *data, size_t size, size_t chunk, uint64_t *hash, bool *bad)
 {
@@ -11,7 +12,7 @@ static uint64_t read_all(const uint8_t *data, size_t size, size_t chunk, uint64_
     struct error e;
     uint64_t total = 0;
     *hash = 0;
-    MUST(source_open_memory(&s, data, size, chunk, &e) == 0);
+    MUST(source_open_memory(&s, data, size, chunk, WINDOW, &e) == 0);
     while (total < OUTPUT_MAX && source_fill(s, 1)) {
         MUST(s->head <= s->tail && s->tail <= s->window_bytes);
         MUST(s->input_bytes <= size);

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support.captures import CAPTURES, WHY_NONE
+
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PINNACLE_BUILD") or REPO / "build" / "checks")
-CAPTURES = Path(os.environ.get("PINNACLE_CAPTURES") or REPO.parent / "shared" / "data")
 LINKS = {1: 0, 0: 2, 101: 1, 113: 3, 276: 4}
 
 
@@ -62,7 +63,7 @@ def captures(*patterns: str) -> list[Any]:
     paths = sorted(p for pattern in patterns for p in CAPTURES.glob(pattern))
     if paths:
         return [pytest.param(p, id=p.name) for p in paths]
-    skip = pytest.mark.skip(reason=f"no captures in {CAPTURES} (set PINNACLE_CAPTURES)")
+    skip = pytest.mark.skip(reason=WHY_NONE)
     return [pytest.param(CAPTURES, marks=skip)]
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from tests.captures import capture
 from tests.oracle import iex, itch, mold, pcap, sequence, streams
 from tests.oracle.books import IexChannel, ItchChannel
+from tests.support.captures import capture
 
 
 def test_itch_lengths_follow_from_the_fields() -> None:

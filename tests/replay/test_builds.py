@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests import captures
+from tests.oracle import pcap
+from tests.replay.test_determinism import FRAMES
+from tests.support import captures
 
 ROOT = Path(__file__).resolve().parents[2]
 ASAN = ROOT / "build/asan"
@@ -63,6 +65,12 @@ def same_in_both(path: Path) -> None:
 
 def test_generated(generated: Path) -> None:
     same_in_both(generated)
+
+
+def test_three_channels_with_loss(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.pcap"
+    pcap.write_pcap(path, FRAMES)
+    same_in_both(path)
 
 
 @pytest.mark.parametrize("name", REAL)

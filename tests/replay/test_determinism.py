@@ -1,16 +1,12 @@
 """The same input gives the same digest, however it comes and in whatever steps it is taken."""
 
 import gzip
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.captures import ROOT
 from tests.engine import LINK_BLOCKS, Engine, Event
 from tests.oracle import iex, itch, pcap, streams
 from tests.oracle.streams import Framing
@@ -199,25 +195,3 @@ def test_raw_blocks_in_any_portions(tmp_path: Path) -> None:
             engine.end()
             digests.add(engine.digest())
     assert len(digests) == 1
-
-
-def test_sanitizer_build_agrees(reference: str, tmp_path: Path) -> None:
-    build = os.environ.get("PINNACLE_ASAN_BUILD")
-    if not build:
-        pytest.skip("PINNACLE_ASAN_BUILD does not name a sanitizer build of the extension")
-    path = tmp_path / "a.pcap"
-    pcap.write_pcap(path, FRAMES)
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "from tests.replay.test_determinism import from_file\nfrom pathlib import Path\n"
-        "print(from_file(Path(sys.argv[1])))\n"
-    )
-    runtime = subprocess.run(
-        ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    env = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0",
-           "PYTHONPATH": os.pathsep.join([build, str(ROOT)])}  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program, str(path), str(ROOT)], env=env,
-                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == reference

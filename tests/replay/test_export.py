@@ -7,9 +7,10 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from support import wire
-from support.captures import capture
-from support.ctl import ctl
+
+from tests.support import wire
+from tests.support.captures import capture
+from tests.support.ctl import ctl
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.captures import capture, folder
 from tests.compare import check_exact
 from tests.engine import LINK_BLOCKS, Engine
 from tests.oracle import iex, itch, mold, pcap
 from tests.oracle.books import IexChannel, ItchChannel
+from tests.support.captures import capture, folder
 
 BIG: dict[str, Any] = {"max_orders": 1 << 16, "max_instruments": 1 << 15, "max_pages": 1 << 17,
        "max_trades": 1 << 20}  # fmt: skip

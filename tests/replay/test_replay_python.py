@@ -16,8 +16,9 @@ from pinnacle.errors import (
 )
 from pinnacle.region import View
 from pinnacle.replay import Replay, _engine_config
-from support import wire
-from support.captures import capture
+
+from tests.support import wire
+from tests.support.captures import capture
 
 SMALL = ReplayConfig(
     engine=EngineConfig(

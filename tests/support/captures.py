@@ -1,17 +1,27 @@
-"""Where the real captures are, and the mark that skips tests without them."""
+"""Finds the real captures: PINNACLE_CAPTURES, else ../shared/data beside the repository."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-_ROOT = Path(__file__).resolve().parents[2]
-CAPTURES = Path(os.environ.get("PINNACLE_CAPTURES") or _ROOT.parent / "shared" / "data")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+CAPTURES = Path(os.environ.get("PINNACLE_CAPTURES") or ROOT.parent / "shared" / "data")
+WHY_NONE = f"no real captures: {CAPTURES} does not exist (set PINNACLE_CAPTURES)"
+
+
+def folder() -> Path:
+    """The captures' folder; skips the calling test where there is none."""
+    if not CAPTURES.is_dir():
+        pytest.skip(WHY_NONE)
+    return CAPTURES
 
 
 def capture(name: str) -> Path:
-    """Path of a real capture; skips the test when it is not there."""
-    path = CAPTURES / name
+    """One capture by its path below the folder; skips where it is missing."""
+    path = folder() / name
     if not path.exists():
-        pytest.skip(f"no real capture {path}; set PINNACLE_CAPTURES to the folder of captures")
+        pytest.skip(f"real capture {name} is not there")
     return path

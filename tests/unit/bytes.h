@@ -63,7 +63,7 @@ static inline struct io_port *open_bytes(const struct bytes *b, size_t len, size
     struct source *src;
     struct io_port *port;
     struct error e;
-    if (source_open_memory(&src, b->data, len, chunk, &e))
+    if (source_open_memory(&src, b->data, len, chunk, 0, &e))
         return NULL;
     if (capture_open(&port, src, 0, "memory", &e)) {
         source_close(src);
