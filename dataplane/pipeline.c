@@ -95,6 +95,7 @@ PN_HOT void sequence_datagram(struct pipeline *p, const struct net_datagram *d)
     packet.line = flow->line;
     sequence_push(&ch->seq, &packet, &p->runs);
     p->missing |= ch->seq.missing;
+    p->arena_full |= sequence_is_full(&ch->seq);
 }
 
 /* Runs that one datagram, and the time it brings, can add at most. */
@@ -107,7 +108,9 @@ static uint32_t runs_room(const struct pipeline *p)
 static void sequence_burst(struct pipeline *p)
 {
     uint64_t t = stage_begin(p);
-    while (p->datagram_at < p->datagrams && p->runs.cap - p->runs.count >= runs_room(p))
+    p->arena_full = 0;
+    while (p->datagram_at < p->datagrams && p->runs.cap - p->runs.count >= runs_room(p) &&
+           !p->arena_full)
         sequence_datagram(p, &p->datagram[p->datagram_at++]);
     stage_end(p, STAGE_SEQUENCE, t);
 }

@@ -118,6 +118,7 @@ static void drain(struct sequencer *s, struct run_list *out)
     uint32_t done = 0;
     while (done < s->held_count && s->held[done].seq <= s->ch->next_seq) {
         const struct held *h = &s->held[done++];
+        s->held_bytes -= h->bytes;
         if (h->seq + h->count > s->ch->next_seq)
             emit_data(s, out, s->arena + h->offset, h);
         else
@@ -178,6 +179,16 @@ void sequence_flush(struct sequencer *s, struct run_list *out)
     publish_epoch(s, 0);
 }
 
+/*
+ * Room by what is held, not by how full the arena is: that depends on how the input was cut into
+ * bursts, and the outcome must not. The arena itself has room, see sequence_is_full.
+ */
+static int has_room(const struct sequencer *s, const struct packet *p)
+{
+    return s->held_count < s->held_max && s->held_bytes + p->bytes <= s->arena_bytes / 2 &&
+           p->bytes <= s->arena_bytes - s->arena_used;
+}
+
 static void hold(struct sequencer *s, const struct packet *p, struct run_list *out)
 {
     uint32_t i = s->held_count;
@@ -187,11 +198,10 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
         drop_duplicate(s, p->line, p->count);
         return;
     }
-    if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used) {
+    if (!has_room(s, p)) {
         /* No room: the oldest hole is given up, and then this one may fit or be next itself. */
         give_up(s, p->rx_ns, out);
-        if (s->held_count == s->held_max || p->bytes > s->arena_bytes - s->arena_used ||
-            p->seq <= s->ch->next_seq) {
+        if (!has_room(s, p) || p->seq <= s->ch->next_seq) {
             struct held fresh = held_of(p, 0);
             if (p->seq <= s->ch->next_seq && p->seq + p->count > s->ch->next_seq)
                 emit_data(s, out, p->blocks, &fresh);
@@ -208,6 +218,7 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
     s->held[i] = held_of(p, s->arena_used);
     memcpy(s->arena + s->arena_used, p->blocks, p->bytes);
     s->arena_used += p->bytes;
+    s->held_bytes += p->bytes;
     s->held_count++;
     s->ch->reorders++;
 }
@@ -245,6 +256,7 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     s->new_packets = 0;
     s->far_packets = 0;
     s->held_count = 0;
+    s->held_bytes = 0;
     s->target = 0;
     s->end_pending = 0;
     s->missing = 0;

@@ -72,6 +72,7 @@ struct sequencer {
     struct held *held; /* by seq */
     uint32_t held_count;
     uint32_t held_max;
+    uint32_t held_bytes;
     uint8_t *arena; /* bytes of held packets, and of released ones that are not decoded yet */
     uint8_t *spare; /* as large; the held ones move there to close the holes */
     uint32_t arena_used;
@@ -88,6 +89,12 @@ void sequence_push(struct sequencer *s, const struct packet *p, struct run_list 
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */
 void sequence_flush(struct sequencer *s, struct run_list *out);
+
+/* One more packet might not fit the arena: recycle before the next push. */
+PN_HOT int sequence_is_full(const struct sequencer *s)
+{
+    return s->arena_bytes - s->arena_used <= UINT16_MAX;
+}
 
 /* Closes the holes between held packets. */
 void sequence_compact(struct sequencer *s);
