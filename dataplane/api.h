@@ -63,6 +63,10 @@ int pn_view_traded(const struct pn_view *view, uint32_t instrument, uint64_t *tr
 int pn_view_instrument(const struct pn_view *view, uint32_t instrument, struct pn_instrument *out);
 int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_channel *out);
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out);
+/* Histogram of how long the calls of a stage took, in ticks; empty unless timing was asked for. */
+int pn_view_stage(const struct pn_view *view, uint32_t stage, struct pn_histogram *out);
+/* Value that a share (0 to 1) of the records does not exceed, within 6 %; 0 if there are none. */
+uint64_t pn_histogram_quantile(const struct pn_histogram *histogram, double share);
 /* Index of the instrument of that name, from `from` on; -ENOENT. */
 int pn_view_find(const struct pn_view *view, const char *name, uint32_t from);
 

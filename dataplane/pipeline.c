@@ -228,6 +228,7 @@ int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_co
         return rc;
     books_attach(&p->books, r, cfg);
     p->counters = region_section(r, PN_SEC_COUNTERS);
+    p->stage = region_section(r, PN_SEC_STAGES);
     p->burst = cfg->burst;
     p->apply_run = UINT32_MAX;
     /* The worst case of one datagram with all channels in use. */

@@ -5,6 +5,7 @@
 #ifndef PN_PIPELINE_H
 #define PN_PIPELINE_H
 
+#include "base/histogram.h"
 #include "book/book.h"
 #include "feed/channels.h"
 #include "io/io.h"
@@ -41,7 +42,8 @@ struct pipeline {
     struct channels channels;
     struct books books;
     struct pn_counters *counters;
-    pipeline_clock clock; /* NULL: stages are not timed */
+    struct pn_histogram *stage; /* [STAGES] */
+    pipeline_clock clock;       /* NULL: stages are not timed */
     uint32_t burst;
     uint8_t flushed; /* the input ended and everything held was let go */
 
@@ -93,8 +95,7 @@ PN_HOT void stage_end(struct pipeline *p, enum pipeline_stage stage, uint64_t si
 {
     if (PN_LIKELY(!p->clock))
         return;
-    p->counters->stage[stage].calls++;
-    p->counters->stage[stage].ticks += p->clock() - since;
+    histogram_record(&p->stage[stage], p->clock() - since);
 }
 
 #endif

@@ -171,7 +171,7 @@ static uint64_t run_books(const struct stream *s, uint32_t burst, uint32_t per_f
                region_header(&region)->hugepages);
     for (int i = 0; i < STAGES && p->clock; i++)
         printf("{\"stage\": %d, \"ticks\": %.2f}\n", i,
-               (double)p->counters->stage[i].ticks / (double)s->messages);
+               (double)p->stage[i].sum / (double)s->messages);
     sink += p->counters->messages;
     free(port.frame);
     pipeline_free(p);

@@ -85,10 +85,19 @@ class View:
 
     @property
     def counters(self) -> records.Counters:
-        """Totals, drops by reason, time by stage."""
+        """Totals and drops by reason."""
         out = ffi.new("struct pn_counters *")
         lib.pn_view_counters(self._view, out)
         return records.counters_of(out)
+
+    @property
+    def stages(self) -> dict[str, records.StageTime]:
+        """How long the calls of each stage took; all zero unless stages were timed."""
+        found, out = {}, ffi.new("struct pn_histogram *")
+        for i, name in enumerate(tables.STAGES):
+            if lib.pn_view_stage(self._view, i, out) == 0:
+                found[name] = records.stage_of(out)
+        return found
 
     def counters_into(self, out: Any) -> None:
         """Copies the counters into a ``struct pn_counters`` of the caller, for tight loops."""

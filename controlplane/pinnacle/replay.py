@@ -258,7 +258,7 @@ class Replay:
 
     @property
     def tick_hz(self) -> float:
-        """Ticks a second of the stage times in ``counters.stages``."""
+        """Ticks a second of the stage times in ``view.stages``."""
         return float(lib.pn_engine_tick_hz(self._engine))
 
     @property

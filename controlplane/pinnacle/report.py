@@ -103,6 +103,9 @@ class StageReport(Part):
     calls: int
     seconds: float
     ns_per_message: float
+    p50_ns: float = Field(description="of one call, within 6 %")
+    p99_ns: float
+    max_ns: float
 
 
 class MemoryReport(Part):
@@ -186,7 +189,7 @@ def build_report(
         channels=[_channel(c) for c in channels], drops=counters.drops, books=books,
         trades=counters.trades, volume=counters.volume, window=window, seconds=round(seconds, 9),
         messages_per_second=round(counters.messages / seconds, 1) if seconds > 0 else 0.0,
-        stages=_stages(counters, replay.tick_hz),
+        stages=_stages(replay, counters.messages),
         memory=MemoryReport(
             backing=backing, path=region, bytes=header.bytes, peak_orders=counters.peak_orders,
             peak_pages=counters.peak_pages,
@@ -216,15 +219,18 @@ def _channel(channel: records.Channel) -> ChannelReport:
     return ChannelReport(lines=lines, **fields)
 
 
-def _stages(counters: records.Counters, tick_hz: float) -> dict[str, StageReport]:
+def _stages(replay: Replay, messages: int) -> dict[str, StageReport]:
     found = {}
-    for name, stage in counters.stages.items():
-        if stage.calls and tick_hz > 0:
-            seconds = stage.ticks / tick_hz
-            each = seconds * 1e9 / counters.messages if counters.messages else 0.0
+    for name, stage in replay.view.stages.items():
+        if stage.calls and replay.tick_hz > 0:
+            tick_ns = 1e9 / replay.tick_hz
+            ns = stage.ticks * tick_ns
             found[name] = StageReport(
-                calls=stage.calls, seconds=round(seconds, 9), ns_per_message=round(each, 2)
-            )
+                calls=stage.calls, seconds=round(ns / 1e9, 9),
+                ns_per_message=round(ns / messages, 2) if messages else 0.0,
+                p50_ns=round(stage.p50 * tick_ns, 1), p99_ns=round(stage.p99 * tick_ns, 1),
+                max_ns=round(stage.max * tick_ns, 1),
+            )  # fmt: skip
     return found
 
 

@@ -180,10 +180,17 @@ def _timing(report: ReplayReport, style: Style) -> list[str]:
     lines.append(f"  {report.seconds:.3f} s, {rate / 1e6:.2f} million messages a second{each}")
     if report.stages:
         rows = [
-            (name, count(s.calls), f"{s.seconds:.3f} s", f"{s.ns_per_message:.1f} ns")
+            (
+                name,
+                count(s.calls),
+                f"{s.seconds:.3f} s",
+                f"{s.ns_per_message:.1f} ns",
+                f"{s.p50_ns / 1e3:.1f} us",
+                f"{s.p99_ns / 1e3:.1f} us",
+            )  # fmt: skip
             for name, s in report.stages.items()
         ]
-        lines += table(rows, ("stage", "calls", "time", "a message"))
+        lines += table(rows, ("stage", "calls", "time", "a message", "p50 a call", "p99 a call"))
     memory = report.memory
     backing = {
         "hugepages": "hugepages",

@@ -268,9 +268,13 @@ struct pn_channel {
     uint64_t by_type[256];
 };
 
-struct pn_stage_stats {
-    uint64_t calls;
-    uint64_t ticks; /* of the clock handed to the engine */
+/* How long something took, call by call: base/histogram.h. */
+struct pn_histogram {
+    uint64_t count;
+    uint64_t sum;
+    uint64_t max;
+    uint64_t reserved;
+    uint64_t bucket[1024];
 };
 
 struct pn_counters {
@@ -291,7 +295,6 @@ struct pn_counters {
     uint64_t now_ns; /* time as the engine has been told */
     uint64_t reserved;
     uint64_t drops[96]; /* by reason */
-    struct pn_stage_stats stage[8];
 };
 
 /* Heads of the free lists; the engine's alone. */
@@ -324,7 +327,8 @@ enum pn_section_id {
     PN_SEC_SYMBOLS = 9,
     PN_SEC_POOL = 10,
     PN_SEC_OLD = 11,
-    PN_SECTIONS = 12
+    PN_SEC_STAGES = 12, /* struct pn_histogram a stage, in ticks of the stage clock */
+    PN_SECTIONS = 13
 };
 
 /* First page of a state segment. */
@@ -340,7 +344,7 @@ struct pn_region_header {
     uint32_t instruments; /* records in use */
     uint32_t channels;    /* records in use */
     uint32_t reserved;
-    struct pn_section section[12];
+    struct pn_section section[13];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */

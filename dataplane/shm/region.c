@@ -32,6 +32,7 @@ static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
         [PN_SEC_SYMBOLS] = {sizeof(uint32_t), round_pow2(cfg->max_instruments * 2)},
         [PN_SEC_POOL] = {sizeof(struct pn_pool), 1},
         [PN_SEC_OLD] = {sizeof(struct pn_old_order), round_pow2(cfg->max_orders * 2)},
+        [PN_SEC_STAGES] = {sizeof(struct pn_histogram), PN_STAGES_MAX},
     };
     uint64_t at = 4096;
     for (int i = 0; i < PN_SECTIONS; i++) {
@@ -168,6 +169,7 @@ static int check_header(const struct pn_region_header *h, uint64_t bytes, const 
         [PN_SEC_SYMBOLS] = sizeof(uint32_t),
         [PN_SEC_POOL] = sizeof(struct pn_pool),
         [PN_SEC_OLD] = sizeof(struct pn_old_order),
+        [PN_SEC_STAGES] = sizeof(struct pn_histogram),
     };
     for (int i = 0; i < PN_SECTIONS; i++) {
         const struct pn_section *s = &h->section[i];

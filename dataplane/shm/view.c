@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api.h"
+#include "base/histogram.h"
 #include "shm/region.h"
 #include "shm/seqlock.h"
 #include "shm/view.h"
@@ -25,6 +26,7 @@ void view_bind(struct pn_view *v, const struct region *r)
     v->channel = region_section(r, PN_SEC_CHANNELS);
     v->instrument = region_section(r, PN_SEC_INSTRUMENTS);
     v->counters = region_section(r, PN_SEC_COUNTERS);
+    v->stage = region_section(r, PN_SEC_STAGES);
     v->pages = (uint32_t)v->header->section[PN_SEC_PAGES].count;
     v->instruments_max = (uint32_t)v->header->section[PN_SEC_INSTRUMENTS].count;
 }
@@ -183,6 +185,19 @@ void pn_view_counters(const struct pn_view *view, struct pn_counters *out)
     uint32_t n = instruments_of(view);
     for (uint32_t i = 0; i < n; i++)
         out->top_changes += view->book[i].top.changes;
+}
+
+int pn_view_stage(const struct pn_view *view, uint32_t stage, struct pn_histogram *out)
+{
+    if (stage >= PN_STAGES_MAX)
+        return -ENOENT;
+    *out = view->stage[stage];
+    return 0;
+}
+
+uint64_t pn_histogram_quantile(const struct pn_histogram *histogram, double share)
+{
+    return histogram_quantile(histogram, share);
 }
 
 int pn_view_find(const struct pn_view *view, const char *name, uint32_t from)

@@ -12,6 +12,7 @@ struct pn_view {
     const struct pn_channel *channel;
     const struct pn_instrument *instrument;
     const struct pn_counters *counters;
+    const struct pn_histogram *stage;
     uint32_t pages;
     uint32_t instruments_max;
 };
