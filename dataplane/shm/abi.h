@@ -402,7 +402,7 @@ enum pn_run_end {
 
 /* What a run did and how it is bounded. Zero limits mean none. */
 struct pn_run {
-    uint64_t max_events;    /* in: stop after so many events */
+    uint64_t max_events;    /* in: stop after the message that reaches so many events */
     uint64_t until_ns;      /* in: stop before the first event received after this */
     struct pn_event *event; /* in: where to copy events, or NULL */
     uint64_t event_cap;

@@ -25,7 +25,7 @@ ADDED = re.compile(r"_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|lsan)_\w+|__memcpy_chk|
 # Set-up and queries that live beside the path, and what they may use besides.
 COLD = {
     "pipeline.c": {"calloc", "free"},
-    "feed/channels.c": {"mmap", "munmap", "snprintf"},
+    "feed/channels.c": {"mmap", "mmap64", "munmap", "snprintf"},
     "book/queries.c": {"qsort"},
 }
 

@@ -89,7 +89,7 @@ def stepped(step: int) -> tuple[str, list[Event]]:
         lib.pn_engine_finish(engine.engine)
         while True:
             ran = engine.run(max_events=step)
-            assert len(ran.events) <= step + 1  # both events of a quote come together
+            assert len(ran.events) <= step + 1  # both events of a quote, or none
             events += ran.events
             if ran.done:
                 return engine.digest(), events
