@@ -80,13 +80,14 @@ static void print_counters(struct pn_engine *engine)
 {
     struct pn_counters c;
     uint64_t dropped = 0;
+    const struct pn_region_header *h = pn_view_header(pn_engine_view(engine));
+    const struct pn_pool *pool = (const void *)((const char *)h + h->section[PN_SEC_POOL].offset);
     pn_view_counters(pn_engine_view(engine), &c);
     for (uint32_t i = 0; i < PN_REASON_COUNT; i++)
         dropped += c.drops[i];
     printf("{\"messages\": %" PRIu64 ", \"dropped\": %" PRIu64 ", \"live_orders\": %" PRIu64
-           ", \"peak_orders\": %" PRIu64 ", \"peak_pages\": %" PRIu64 ", \"instruments\": %u}\n",
-           c.messages, dropped, c.live_orders, c.peak_orders, c.peak_pages,
-           pn_view_header(pn_engine_view(engine))->instruments);
+           ", \"peak_orders\": %u, \"pages\": %u, \"instruments\": %u}\n",
+           c.messages, dropped, c.live_orders, pool->order_used, pool->page_used, h->instruments);
 }
 
 int main(int argc, char **argv)

@@ -40,12 +40,16 @@ static inline void record(struct histogram *h, uint64_t ticks)
 }
 
 /* The steps in which the counter really moves: the smallest difference that is not zero. */
-static uint32_t resolution(const struct histogram *h)
+static uint32_t resolution(void)
 {
-    uint32_t i = 1;
-    while (i < BUCKETS - 1 && !h->count[i])
-        i++;
-    return i;
+    uint64_t best = BUCKETS, t = ticks_now();
+    for (uint32_t i = 0; i < READS; i++) {
+        uint64_t now = ticks_now();
+        if (now != t && now - t < best)
+            best = now - t;
+        t = now;
+    }
+    return (uint32_t)best;
 }
 
 /* Ticks below which so many millionths of the messages stayed; between two steps of the counter,
@@ -120,7 +124,7 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     bench_engine_close(&e);
 
     double clock = (double)idle.ticks / (double)idle.total;
-    uint32_t step = resolution(&idle);
+    uint32_t step = resolution();
     const struct {
         const char *name;
         uint64_t ppm;
