@@ -65,6 +65,12 @@ struct bench_engine {
 void bench_config(struct pn_config *cfg, const struct bench_stream *s, uint32_t burst);
 void bench_engine_open(struct bench_engine *e, const struct pn_config *cfg, const char *path);
 void bench_engine_close(struct bench_engine *e);
+/* One message or more on; 0 at the end of the port. */
+static inline int bench_engine_step(struct pipeline *p)
+{
+    struct pipeline_limits all = {.until_ns = UINT64_MAX};
+    return pipeline_fill(p) && pipeline_apply(p, &all);
+}
 /* Runs to the end of the port; returns the thread's time in ns. */
 uint64_t bench_engine_run(struct bench_engine *e, struct io_port *port);
 /* Prints what came out beside the truth: the figures of a wrong book are worth nothing. */

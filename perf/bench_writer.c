@@ -138,7 +138,7 @@ int main(int argc, char **argv)
     e.p->port = &loop.port;
     e.p->flushed = 0;
     while (!stop)
-        pipeline_apply(e.p, pipeline_fill(e.p));
+        bench_engine_step(e.p);
     bench_engine_close(&e);
     return 0;
 }

@@ -93,8 +93,8 @@ uint64_t bench_engine_run(struct bench_engine *e, struct io_port *port)
     struct pipeline *p = e->p;
     p->port = port;
     uint64_t t = bench_cpu_ns();
-    for (uint32_t n; (n = pipeline_fill(p));)
-        pipeline_apply(p, n);
+    while (bench_engine_step(p))
+        continue;
     return bench_cpu_ns() - t;
 }
 

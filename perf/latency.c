@@ -39,28 +39,36 @@ static inline void record(struct histogram *h, uint64_t ticks)
         h->max = ticks;
 }
 
-/* The steps in which the counter really moves: the smallest difference that is not zero. */
-static uint32_t resolution(void)
+/*
+ * The steps in which the counter really moves, told from readings one after the other: virtual and
+ * newer counters move by many ticks at once, give or take one.
+ */
+static uint32_t resolution(const struct histogram *h)
 {
-    uint64_t best = BUCKETS, t = ticks_now();
-    for (uint32_t i = 0; i < READS; i++) {
-        uint64_t now = ticks_now();
-        if (now != t && now - t < best)
-            best = now - t;
-        t = now;
+    enum { COMMON = 50, LONGEST = 128 };
+    uint32_t step = 1, last = 0;
+    for (uint32_t i = 1; i < LONGEST; i++) {
+        if ((uint64_t)h->count[i] * COMMON < h->total)
+            continue;
+        if (last && i - last > step)
+            step = i - last;
+        last = i;
     }
-    return (uint32_t)best;
+    return step;
 }
 
-/* Ticks below which so many millionths of the messages stayed; between two steps of the counter,
- * which meets messages at any phase, in proportion. */
+/* Ticks below which so many millionths of the messages stayed. Messages meet the counter at any
+ * phase, so what is read as one step is spread over it. */
 static double percentile(const struct histogram *h, uint64_t ppm, uint32_t step)
 {
     double rank = (double)h->total * (double)ppm / 1e6, seen = 0;
-    for (uint32_t i = 0; i < BUCKETS - 1; i++) {
-        if (h->count[i] && seen + h->count[i] > rank)
-            return (double)i + step * ((rank - seen) / h->count[i] - 0.5);
-        seen += h->count[i];
+    for (uint32_t at = 0, k = 0; at < BUCKETS - 1; k++) {
+        double here = 0;
+        for (; at < BUCKETS - 1 && at < k * step + (step + 1) / 2; at++)
+            here += h->count[at];
+        if (here > 0 && seen + here > rank)
+            return (k - 0.5 + (rank - seen) / here) * step;
+        seen += here;
     }
     return (double)h->max;
 }
@@ -68,8 +76,7 @@ static double percentile(const struct histogram *h, uint64_t ppm, uint32_t step)
 static void run_together(struct pipeline *p)
 {
     uint64_t t = ticks_now();
-    for (uint32_t n; (n = pipeline_fill(p));) {
-        pipeline_apply(p, n);
+    while (bench_engine_step(p)) {
         uint64_t now = ticks_now();
         record(&work, now - t);
         t = now;
@@ -80,10 +87,8 @@ static void run_alone(struct pipeline *p)
 {
     for (;;) {
         uint64_t t = ticks_alone();
-        uint32_t n = pipeline_fill(p);
-        if (!n)
+        if (!bench_engine_step(p))
             break;
-        pipeline_apply(p, n);
         record(&work, ticks_alone() - t);
     }
 }
@@ -107,6 +112,9 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     struct bench_engine e;
     memset(&work, 0, sizeof work);
     memset(&idle, 0, sizeof idle);
+    run_idle(0);
+    uint32_t step = resolution(&idle);
+    memset(&idle, 0, sizeof idle);
     run_idle(alone);
     bench_config(&cfg, s, 1);
     bench_engine_open(&e, &cfg, NULL);
@@ -124,7 +132,6 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     bench_engine_close(&e);
 
     double clock = (double)idle.ticks / (double)idle.total;
-    uint32_t step = resolution();
     const struct {
         const char *name;
         uint64_t ppm;
