@@ -34,9 +34,9 @@ static int report(char *err, uint64_t err_len, int rc, const struct error *e)
 void pn_config_default(struct pn_config *cfg)
 {
     *cfg = (struct pn_config){
-        .max_orders = 1 << 21,
+        .max_orders = 1 << 22,
         .max_instruments = 1 << 16,
-        .max_pages = 1 << 18,
+        .max_pages = 1 << 19,
         .max_trades = 1 << 20,
         .burst = 64,
         .reorder_datagrams = 64,

@@ -10,7 +10,7 @@ usage() {
     cat <<'TEXT'
 usage: scripts/dev.sh VERB [ARGUMENT...]
 
-  build               C library, C tests and benchmarks into build/checks; the project into .venv
+  build               C library and C tests into build/checks; the project into .venv
   test [PYTEST ARG]   build, then pytest
   lint                sizes, includes, dead files, clang-format, cppcheck, ruff, mypy, shellcheck
   format              rewrites C and Python files to the agreed layout
@@ -18,7 +18,7 @@ usage: scripts/dev.sh VERB [ARGUMENT...]
   sanitized COMMAND   runs a command with the package of build/asan, as it was last built
   valgrind            the C tests under valgrind: reads of memory that was never written
   fuzz [ARG]          short run of every fuzz target (scripts/fuzz.sh --help)
-  bench [ARG]         pytest perf/: the speed figures
+  bench [ARG]         pytest perf/: the speed figures; C programs in build/bench
   clean               removes build/ (not .venv, not captures/)
 
 The whole test run of the project is scripts/test.sh.
@@ -42,7 +42,7 @@ build_dir() {
 
 build() {
     scripts/setup.sh test
-    build_dir checks -Dchecks=true
+    build_dir checks -Dchecks=true -Dbench=false
     echo "dev: built build/checks"
 }
 
@@ -107,8 +107,9 @@ fuzz)
     exec scripts/fuzz.sh "$@"
     ;;
 bench)
-    build
-    PINNACLE_BUILD="$root/build/checks" exec pytest perf/ "$@"
+    # pytest builds the C programs itself, into build/bench.
+    scripts/setup.sh test
+    exec pytest perf/ "$@"
     ;;
 clean) rm -rf build ;;
 -h | --help | help) usage ;;

@@ -43,14 +43,14 @@ class EngineConfig(Section):
     """Limits and switches of the engine; all memory is reserved from them at start."""
 
     max_orders: int = key(
-        2_097_152, "orders that may rest at one time, all instruments together",
+        4_194_304, "orders that may rest at one time, all instruments together",
         unit="orders", ge=1024, le=2**24,
     )  # fmt: skip
     max_instruments: int = key(
         65_536, "instruments of all channels together", unit="instruments", ge=1024, le=2**20
     )
     max_pages: int = key(
-        262_144, "pages of 64 neighbouring price levels, all books together",
+        524_288, "pages of 64 neighbouring price levels, all books together",
         unit="pages", ge=1024, le=2**24,
     )  # fmt: skip
     max_trades: int = key(
