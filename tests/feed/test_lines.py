@@ -44,6 +44,5 @@ def test_more_lines_than_a_channel_has_are_counted_not_booked_twice() -> None:
                 engine.push(pcap.frame_of(d.payload, group), ts_ns=d.ts_ns)
         engine.end()
         assert engine.channel(0).lines == 4
-        assert engine.counters().trades == truth.trades
         assert drops_of(engine)["channels_full"] == len(a)
         check_exact(engine, truth)
