@@ -72,7 +72,7 @@ def pytest_terminal_summary(
     m = facts["machine"]
     terminalreporter.write_line(
         f"{m['cpu']}, {m['cores']} cores, {m['memory']}, {m['hugepages']} hugepages, "
-        f"load {m['load_before']:.1f} before and {m['load_after']:.1f} after, Linux {m['kernel']}, {m['gcc']}; "
-        f"commit {facts['commit']}"
+        f"load {m['load_before']:.1f} before and {m['load_after']:.1f} after, "
+        f"Linux {m['kernel']}, {m['gcc']}; commit {facts['commit']}"
     )
     terminalreporter.write_line(f"written to {os.path.relpath(path)}")

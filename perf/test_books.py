@@ -32,7 +32,7 @@ def latency_rows(lines: Lines, group: str, which: str, **targets: float) -> list
     rows = []
     for key, name in (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"), ("max", "max")):
         rows.append(row(group, f"{label}, {name}", "ns", samples(lines, which, key),
-                        target=targets.get(key) ))  # fmt: skip
+                        target=targets.get(key)))  # fmt: skip
     return rows
 
 
