@@ -131,7 +131,7 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     bench_engine_check(&e, s, name);
     bench_engine_close(&e);
 
-    double clock = (double)idle.ticks / (double)idle.total;
+    double clock = percentile(&idle, 500000, step);
     const struct {
         const char *name;
         uint64_t ppm;

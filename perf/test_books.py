@@ -65,7 +65,7 @@ def facts(lines: Lines) -> dict[str, Any]:
 
 @pytest.mark.parametrize("symbols", [500, 8000])
 def test_books(symbols: int, messages: int, rounds: int, figures: Figures) -> None:
-    lines = programs.run("bench_book", symbols, messages, 0, rounds, min(rounds, 3))
+    lines = programs.run("bench_book", symbols, messages, 0, rounds, min(rounds, 2))
     programs.assert_right(lines, passes=4)
     own = next(line["compiler"] for line in lines if line.get("pass") == "books")
     group = f"{symbols:,} symbols, {messages / 1e6:g} million messages"
@@ -79,7 +79,7 @@ def test_books(symbols: int, messages: int, rounds: int, figures: Figures) -> No
 @pytest.mark.parametrize("symbols", [500, 8000])
 def test_books_built_by_clang(symbols: int, messages: int, rounds: int, figures: Figures) -> None:
     """The same program and library by the other compiler: how much is the compiler's?"""
-    lines = programs.run("bench_book", symbols, messages, 0, min(rounds, 3), 0, compiler="clang")
+    lines = programs.run("bench_book", symbols, messages, 0, min(rounds, 2), 0, compiler="clang")
     programs.assert_right(lines, passes=2)
     group = f"{symbols:,} symbols, all built by clang"
     figures.add(*book_rows(lines, group, "clang", TARGETS[symbols])[1:])
