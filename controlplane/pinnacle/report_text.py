@@ -187,7 +187,7 @@ def _timing(report: ReplayReport, style: Style) -> list[str]:
                 f"{s.ns_per_message:.1f} ns",
                 f"{s.p50_ns / 1e3:.1f} us",
                 f"{s.p99_ns / 1e3:.1f} us",
-            )  # fmt: skip
+            )
             for name, s in report.stages.items()
         ]
         lines += table(rows, ("stage", "calls", "time", "a message", "p50 a call", "p99 a call"))
