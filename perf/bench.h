@@ -30,7 +30,7 @@ uint64_t bench_number(const char *text);
 /* Memory in large pages, touched; the program's end frees it. */
 void *bench_alloc(uint64_t bytes);
 
-/* A generated day: u16 lengths and messages, and the generator at its end, which knows the truth. */
+/* A generated day: u16 lengths and messages; and the generator at its end, that knows the truth. */
 struct bench_stream {
     struct pn_flow_config cfg;
     const uint8_t *begin, *end;
