@@ -31,6 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = Figures(facts={"machine": machine.describe()})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem != "test_machine")
+
+
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Figures:
     """Where the tests put what they measure."""
@@ -59,6 +63,7 @@ def pytest_terminal_summary(
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         figures.skipped.append(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
     facts = figures.facts.pop("machine")
+    facts["machine"]["load_after"] = os.getloadavg()[0]
     terminalreporter.write_line("")
     figures.show(Console(width=WIDTH))
     name = f"{facts['date'][:10]}-{facts['commit'].rstrip('+')}"
@@ -67,7 +72,7 @@ def pytest_terminal_summary(
     m = facts["machine"]
     terminalreporter.write_line(
         f"{m['cpu']}, {m['cores']} cores, {m['memory']}, {m['hugepages']} hugepages, "
-        f"load {m['load_before']:.1f} at start, Linux {m['kernel']}, {m['gcc']}; "
-        f"commit {facts['commit']}"
+        f"load {m['load_before']:.1f} before and {m['load_after']:.1f} after, "
+        f"Linux {m['kernel']}, {m['gcc']}; commit {facts['commit']}"
     )
     terminalreporter.write_line(f"written to {os.path.relpath(path)}")

@@ -68,7 +68,7 @@ class Figures:
     def show(self, console: Console) -> None:
         """Prints the table, a section a group."""
         table = Table(title="PinnacleMM: speed", title_justify="left")
-        table.add_column("measured")
+        table.add_column("measured", no_wrap=True)
         for head in ("median", "low", "high", "target"):
             table.add_column(head, justify="right")
         table.add_column("")

@@ -10,7 +10,6 @@ from perf.programs import Lines, samples
 
 #: by symbols: books to dispatch, and ns a message with one message a burst
 TARGETS = {500: (2.5, 28.0), 8000: (3.0, 53.0)}
-ALONE = "each message fenced off from its neighbours"
 
 
 def per_message(lines: Lines, which: str, compiler: str) -> list[float]:
@@ -29,12 +28,11 @@ def best(lines: Lines, which: str) -> tuple[str, list[float]]:
 
 def latency_rows(lines: Lines, group: str, which: str, **targets: float) -> list[Row]:
     """Percentiles over the messages of a pass; low and high are those of its rounds."""
-    label = "alone" if which.endswith("alone") else "a message"
+    label = "message alone" if which.endswith("alone") else "message"
     rows = []
     for key, name in (("p50", "p50"), ("p99", "p99"), ("p99_9", "p99.9"), ("max", "max")):
-        note = ALONE if which.endswith("alone") else ""
         rows.append(row(group, f"{label}, {name}", "ns", samples(lines, which, key),
-                        target=targets.get(key), note=note))  # fmt: skip
+                        target=targets.get(key)))  # fmt: skip
     return rows
 
 
@@ -45,7 +43,7 @@ def book_rows(lines: Lines, group: str, own: str, target: tuple[float, float]) -
     one = per_message(lines, "books_one", own)
     return [
         row(group, "walk of lengths", "ns", walk, note=walker),
-        row(group, "walk, dispatch, key fields", "ns", dispatch, note=f"{compiler}, the faster"),
+        row(group, "walk, dispatch, key fields", "ns", dispatch, note=f"{compiler}, the fastest"),
         row(group, "books, 64 frames a burst", "ns", books, note=own),
         row(group, "books / dispatch", "x", ratios(books, dispatch), target=target[0], note=own),
         row(group, "books, one message a burst", "ns", one, target=target[1], note=own),

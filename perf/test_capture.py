@@ -34,7 +34,7 @@ def test_capture(
         note = f"{messages / datagrams:.2f} messages a datagram"
         figures.add(
             row(group, title, "ns", times, note=note),
-            row(group, f"{title}: speed of books alone", "x", ratios(books, times),
+            row(group, f"{title}: of the books' speed", "x", ratios(books, times),
                 target=target, at_least=True, note=note),
         )  # fmt: skip
     reading = [ns / messages for ns in samples(lines, "read", "cpu_ns")]

@@ -132,7 +132,7 @@ def test_reading_while_it_is_written(symbols: int, figures: Figures, tmp_path: P
         levels = w.view.levels_reader(w.index, "bid", DEPTH)
         w.go()
         first, start = w.messages(), time.perf_counter()
-        group = f"Python snapshots, writer at full speed over {symbols} " + (
+        group = f"Python snapshots, writer over {symbols} " + (
             "symbols" if symbols > 1 else "symbol"
         )
         figures.add(
@@ -165,9 +165,7 @@ def test_a_million_snapshots_and_none_torn(symbols: int, figures: Figures, tmp_p
                 and (found["size"] == px * 7 % 100_003 + 1).all()
             )
         written = w.messages() - first
-    group = f"torn snapshots, writer at full speed over {symbols} " + (
-        "symbols" if symbols > 1 else "symbol"
-    )
+    group = f"torn snapshots, writer over {symbols} " + ("symbols" if symbols > 1 else "symbol")
     note = f"book seen to move {moved:,} times, gave up {gave_up[0]} times"
     figures.add(
         Row(group, f"of {SNAPSHOTS:,} tops", "", torn, torn, torn, 1, 0.0, note=note),

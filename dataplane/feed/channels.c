@@ -133,13 +133,13 @@ static int find_declared(struct channels *c, const struct net_datagram *d, struc
     return 0;
 }
 
-/* A channel already known that this datagram's stream belongs to. */
+/* A channel already known that this datagram's stream belongs to; feed may be unknown. */
 static struct channel *find_sibling(struct channels *c, const struct net_datagram *d, uint32_t feed,
                                     uint32_t framing)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         struct channel *ch = &c->channel[i];
-        if (ch->pub->feed != feed || ch->pub->framing != framing || ch->pub->lines == PN_LINES_MAX)
+        if ((feed && ch->pub->feed != feed) || ch->pub->framing != framing)
             continue;
         if (framing == PN_FRAMING_IEXTP && ch->iex_channel == load_u32_le(d->payload + 4))
             return ch;
@@ -167,12 +167,15 @@ static uint32_t recognise_flow(struct channels *c, const struct net_datagram *d,
     } else if (c->recognise) {
         feed = recognise_feed(d->payload, d->caplen, d->len, &framing);
     }
-    if (!feed)
+    struct channel *ch = NULL;
+    /* A MoldUDP64 heartbeat does not say what it keeps alive, but its session may be known. */
+    if (framing != PN_FRAMING_BLOCKS && (feed || framing == PN_FRAMING_MOLDUDP64))
+        ch = find_sibling(c, d, feed, framing);
+    if (!ch && !feed)
         return PN_R_FLOW_UNKNOWN + 1;
-    struct channel *ch = framing == PN_FRAMING_BLOCKS ? NULL : find_sibling(c, d, feed, framing);
     if (!ch)
         ch = add_channel(c, feed, framing);
-    if (!ch)
+    if (!ch || ch->pub->lines == PN_LINES_MAX)
         return PN_R_CHANNELS_FULL + 1;
     if (framing == PN_FRAMING_IEXTP)
         ch->iex_channel = load_u32_le(d->payload + 4);

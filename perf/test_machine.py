@@ -1,4 +1,4 @@
-"""What the machine gives while the others are measured: runs first, decides nothing."""
+"""What the machine gives at this moment: conftest.py runs it first. It decides nothing."""
 
 from perf import programs
 from perf.figures import Figures, row
