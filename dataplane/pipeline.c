@@ -148,7 +148,7 @@ PN_HOT void gather_blocks(struct pipeline *p, struct channel *ch, int big_endian
         w->instrument = 0;
         w->hot = 0;
         if (by_locate && PN_LIKELY(len >= ITCH50_DELETE)) {
-            uint32_t i = instrument_map_locate(&ch->map, load_u16_be(at + 3));
+            uint32_t i = instrument_map_known(&ch->map, load_u16_be(at + 3));
             w->instrument = i;
             w->hot = i != INSTRUMENT_NONE;
             if (PN_LIKELY(w->hot))

@@ -108,8 +108,8 @@ void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32
 void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
 
 /*
- * A level's word is `word` now: keeps occupancy and best page. number is the page's if the level may
- * have come to life, 0 if it can only have lost.
+ * A level's word is `word` now: keeps occupancy and best page. number is the page's if the level
+ * may have come to life, 0 if it can only have lost.
  */
 PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
                         uint32_t number, uint32_t bit, uint64_t word)

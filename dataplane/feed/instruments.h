@@ -57,6 +57,13 @@ PN_HOT uint32_t instrument_map_locate(struct instrument_map *m, uint32_t locate)
     return base + locate % INSTRUMENT_CHUNK;
 }
 
+/* Record of a locate, INSTRUMENT_NONE when there is none yet: looking ahead hands out nothing. */
+PN_HOT uint32_t instrument_map_known(const struct instrument_map *m, uint32_t locate)
+{
+    uint32_t base = m->chunk[locate / INSTRUMENT_CHUNK];
+    return PN_LIKELY(base != INSTRUMENT_NONE) ? base + locate % INSTRUMENT_CHUNK : INSTRUMENT_NONE;
+}
+
 /* Bit 0: the record of this locate carries a name; the other bits mean nothing. */
 PN_HOT uint32_t instrument_map_named(const struct instrument_map *m, uint32_t locate)
 {

@@ -1,7 +1,6 @@
 """Writes valid samples as the first corpus of a fuzz target: ``make_seeds.py TARGET DIR``.
 
-Each target has one function in SEEDS that yields its samples. A target without one starts from
-nothing.
+Each target has one function in SEEDS that yields its samples.
 """
 
 import gzip
@@ -191,19 +190,60 @@ def source_seeds() -> Iterator[bytes]:
     yield raw[:-2]
 
 
+# -- engine targets: bytes that choose messages; see feed_input and build of each target
+
+
+def mold_steps() -> Iterator[bytes]:
+    """A sound header (odd first byte) around system events: in order, a hole, its end, the end."""
+    for feed in (0, 1):
+        out = bytes([feed])
+        for how, seq, count in ((1, 1, 2), (1, 4, 1), (1, 3, 1), (5, 1, 1), (9, 5, 0)):
+            out += bytes([how, 0, 1, seq, count, *range(count)])
+        yield out
+        packet = moldudp64(itch(9))
+        yield bytes([feed, 0]) + len(packet).to_bytes(2, "big") + b"\1" + packet
+
+
+def iextp_steps() -> Iterator[bytes]:
+    """Segments of two short messages: in order, a hole, a repeat, a restart."""
+    for feed in range(4):
+        out = bytes([feed])
+        for how, seq, sent in ((1, 1, 1), (1, 4, 2), (1, 3, 3), (1, 3, 3), (5, 1, 200)):
+            out += bytes([how, 1, 2, 10]) + b"S" * 10 + bytes([18]) + b"I" * 18 + bytes([seq, sent])
+        yield out
+
+
+def itch_steps() -> Iterator[bytes]:
+    """Whole messages (even first byte: twice the length), and built ones of every type."""
+    yield b"".join(bytes([2 * len(m)]) + m for m in itch(9))
+    for bits in (0x00, 0x33, 0x74, 0xB1):
+        yield b"".join(bytes([1, kind, bits, ref]) for kind in range(22) for ref in (1, 0x82))
+
+
+def iex_steps() -> Iterator[bytes]:
+    """Built messages of every type over symbols and prices."""
+    for bits in (0x00, 0x41, 0x83, 0xC5):
+        yield b"".join(bytes([1, how, bits]) for how in (0x10, 0x12, 0x34, 0x05, 0x57, 0x98, 0x06))
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "deep": iex_steps,
+    "iextp": iextp_steps,
+    "itch": itch_steps,
+    "mold": mold_steps,
     "net": net_seeds,
     "pcap": pcap_seeds,
     "pcapng": pcapng_seeds,
     "raw_itch": raw_itch_seeds,
     "source": source_seeds,
+    "tops": iex_steps,
 }
 
 
 def main(argv: list[str]) -> int:
     target, folder = argv[0], Path(argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for seed in SEEDS[target]() if target in SEEDS else ():
+    for seed in SEEDS[target]():
         (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
     return 0
 

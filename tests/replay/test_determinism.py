@@ -195,3 +195,24 @@ def test_raw_blocks_in_any_portions(tmp_path: Path) -> None:
             engine.end()
             digests.add(engine.digest())
     assert len(digests) == 1
+
+
+def test_looking_ahead_takes_no_instruments() -> None:
+    """Which messages find the instrument table full depends on their order alone."""
+    messages = [
+        itch.build("S", event="O"),
+        itch.build("L", locate=40_000, mpid="GSCO", stock="X"),
+        b"\xdf" + (60_000).to_bytes(2, "big") + bytes(20),
+        itch.build("S", locate=50_000, event="S"),
+        itch.build("A", locate=1, ref=1, side="B", shares=1, stock="Y", price=1),
+    ]
+    found = set()
+    for burst in (1, 64):
+        with Engine(max_instruments=2048, burst=burst) as engine:
+            for message in messages:
+                engine.push(itch.join_blocks([message]), link=LINK_BLOCKS)
+            engine.end()
+            drops = engine.drops()
+            found.add((engine.digest(), drops.get("instruments_full"), drops["msg_unknown_type"]))
+    assert len(found) == 1
+    assert {full for _, full, _ in found} == {1}
