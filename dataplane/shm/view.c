@@ -5,17 +5,35 @@
  * are bounded, and a copy counts only if the sequence did not move. See api.h for the contracts.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
 #include "base/histogram.h"
+#include "base/ticks.h"
 #include "shm/region.h"
 #include "shm/seqlock.h"
 #include "shm/view.h"
 
-enum { TRIES_MAX = 100000, PAGES_WALKED_MAX = 1 << 16, LEVEL_ORDER_BITS = 24 };
+/* A writer is in an update for less than a microsecond, but it can lose the processor there. */
+enum { SPINS = 1000, GIVE_UP_NS = 500 * 1000 * 1000 };
+enum { PAGES_WALKED_MAX = 1 << 16, LEVEL_ORDER_BITS = 24 };
+
+/*
+ * Whether to try once more, after so many times: at once at first, then leaving the processor to
+ * the writer, until it has been away for so long that it must be dead.
+ */
+static int try_again(uint32_t tries, uint64_t *since_ns)
+{
+    if (PN_LIKELY(tries < SPINS))
+        return 1;
+    if (!*since_ns)
+        *since_ns = ticks_wall_ns();
+    sched_yield();
+    return ticks_wall_ns() - *since_ns < GIVE_UP_NS;
+}
 
 void view_bind(struct pn_view *v, const struct region *r)
 {
@@ -88,7 +106,8 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
     const struct pn_channel *ch = &view->channel[bk->channel % PN_CHANNELS_MAX];
-    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+    uint64_t since_ns = 0;
+    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
         uint32_t epoch = __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE);
         uint32_t before = seqlock_read(&bk->top.seq);
         if (before & 1)
@@ -137,7 +156,8 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
     if (instrument >= instruments_of(view) || side > PN_ASK)
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
-    for (uint32_t i = 0; i < TRIES_MAX; i++) {
+    uint64_t since_ns = 0;
+    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
         uint32_t before = seqlock_read(&bk->top.seq);
         if (before & 1)
             continue;
