@@ -83,7 +83,7 @@ static void test_random(void)
     for (int step = 0; step < 200000; step++) {
         seed = seed * 6364136223846793005ull + 1442695040888963407ull;
         uint64_t draw = seed >> 33;
-        if (n < MAX && (n == 0 || draw % 16 < 8 + (step / 20000) % 2)) {
+        if (n < MAX && (n == 0 || draw % 16 < 8u + (uint32_t)(step / 20000) % 2)) {
             next += 1 + draw % 5;
             CHECK(add(&t, next) != 0);
             live[n++] = next;
