@@ -67,6 +67,7 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
     if (PN_UNLIKELY(!ev->size)) {
         b->counters->drops[PN_R_MSG_FIELD]++;
         ev->flags |= PN_EVF_REJECTED;
+        top_set_known(bk);
         return;
     }
     ref = orders_key(ref, bk->channel);

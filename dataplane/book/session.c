@@ -36,6 +36,9 @@ static void clear_book(struct books *b, struct pn_book *bk)
     bk->gap_epoch = 0;
     bk->halts = 0;
     bk->regridded = 0;
+    /* The first order of the new session sets the step, and with it that the book is known. */
+    bk->step = 0;
+    bk->step_mul = 0;
     seqlock_end(&bk->top.seq);
 }
 

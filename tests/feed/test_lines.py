@@ -46,3 +46,25 @@ def test_more_lines_than_a_channel_has_are_counted_not_booked_twice() -> None:
         assert engine.channel(0).lines == 4
         assert drops_of(engine)["channels_full"] == len(a)
         check_exact(engine, truth)
+
+
+def test_books_of_a_new_session_are_known_again() -> None:
+    """Directory first, then orders: the first order alone must make a book valid."""
+    first, second = session("itch", 6, 150), session("itch", 7, 150)
+    truth = books("itch")
+    for message in second:
+        truth.apply(message)
+    a = streams.packetise(first, Framing(), 0, 6)
+    b = streams.packetise(
+        second, Framing(session=b"000010059C"), 0, 7, start_ns=a[-1].ts_ns + 1_000_000
+    )
+    with Engine() as engine:
+        for d in [*a, *b]:
+            push(engine, d)
+        engine.end()
+        assert engine.channel(0).session_changes == 1
+        states = {engine.state(i) for i in engine.instruments().values()}
+        assert "VALID" in states and "STALE" not in states
+        for i in engine.instruments().values():
+            if engine.levels(i, 0) or engine.levels(i, 1):
+                assert engine.state(i) == "VALID"
