@@ -3,7 +3,7 @@
 from tests.compare import check_exact
 from tests.engine import Engine
 from tests.feed.receiver import books, drops_of, lines, push, session
-from tests.oracle import pcap, streams
+from tests.oracle import itch, pcap, streams
 from tests.oracle.streams import Framing
 
 FIVE_GROUPS = [f"233.54.12.{n}" for n in range(1, 6)]
@@ -49,22 +49,24 @@ def test_more_lines_than_a_channel_has_are_counted_not_booked_twice() -> None:
 
 
 def test_books_of_a_new_session_are_known_again() -> None:
-    """Directory first, then orders: the first order alone must make a book valid."""
-    first, second = session("itch", 6, 150), session("itch", 7, 150)
-    truth = books("itch")
-    for message in second:
-        truth.apply(message)
-    a = streams.packetise(first, Framing(), 0, 6)
-    b = streams.packetise(
-        second, Framing(session=b"000010059C"), 0, 7, start_ns=a[-1].ts_ns + 1_000_000
+    """Directory first, then a plain add: that order alone must make the book valid again."""
+    day = [
+        itch.build("S", event="O"),
+        itch.build("R", locate=1, stock="ONE", round_lot=100),
+        itch.build("A", locate=1, ref=7, side="B", shares=100, stock="ONE", price=1_000_000),
+    ]
+    first = streams.packetise(day, Framing(), 0, 1)
+    second = streams.packetise(
+        day, Framing(session=b"000010059C"), 0, 1, start_ns=first[-1].ts_ns + 1_000_000
     )
     with Engine() as engine:
-        for d in [*a, *b]:
+        for d in first:
+            push(engine, d)
+        engine.drain()
+        for d in second:
             push(engine, d)
         engine.end()
         assert engine.channel(0).session_changes == 1
-        states = {engine.state(i) for i in engine.instruments().values()}
-        assert "VALID" in states and "STALE" not in states
-        for i in engine.instruments().values():
-            if engine.levels(i, 0) or engine.levels(i, 1):
-                assert engine.state(i) == "VALID"
+        one = engine.instruments()[1]
+        assert engine.levels(one, 0) == [(1_000_000, 100, 1)]
+        assert engine.state(one) == "VALID"
