@@ -248,11 +248,11 @@ static inline int fuzz_wants_engines(const uint8_t *data, size_t size)
     uint64_t hash = size;
     for (size_t i = 0; i < size; i++)
         hash = (hash ^ data[i]) * 0x9e3779b97f4a7c15u;
-    return hash >> 58 == 0;
+    return hash >> 56 == 0;
 }
 
 /*
- * Runs `feed_input` against the parsers; and, for one input in 64, against two engines, one of
+ * Runs `feed_input` against the parsers; and, for one input in 256, against two engines, one of
  * large bursts, one event by event: both hold what they promise, and end with the same digest.
  */
 static inline void fuzz_parsers(uint32_t feed,
