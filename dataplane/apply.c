@@ -16,7 +16,7 @@ enum { LOOK_AHEAD_MIN = 4 }; /* fewer messages than this are not worth further l
 /* Steps two and three of the look-ahead; the first is taken while gathering. */
 static void look_ahead(struct pipeline *p)
 {
-    const struct books copy = p->books, *b = &copy;
+    const struct books *b = &p->books;
     const struct work *w = p->work, *end = w + p->works;
     /* gcc takes a function that only prefetches for one without effect, and drops the call. */
     __asm__ volatile("");
@@ -81,8 +81,7 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
 }
 
 /*
- * One of the five, if it is one in good order: 1, else 0 with nothing done. `b` is the hot loop's
- * own copy.
+ * One of the five, if it is one in good order: 1, else 0 with nothing done.
  */
 PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct work *w,
                        uint64_t seq, uint64_t rx_ns, struct pipeline_limits *limits)
@@ -151,7 +150,7 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
         limits->max_events || limits->event || p->books.bbo || limits->until_ns != UINT64_MAX;
     if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
         look_ahead(p);
-    struct books copy = p->books, *b = &copy;
+    struct books *b = &p->books;
     struct channel *ch = NULL;
     uint64_t seq = p->apply_seq, rx_ns = 0, messages = 0;
     if (run != UINT32_MAX) {

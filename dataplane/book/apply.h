@@ -31,8 +31,7 @@ PN_HOT struct level_at level_make(struct books *b, struct pn_book *bk, struct pn
         book_regrid(b->self, bk, ev->instrument, ev->px);
     struct level_at at = ladder_find(&b->self->ladder, bk, ev->instrument, side, ev->px);
     if (PN_UNLIKELY(!at.page)) {
-        uint32_t number = ladder_rank(bk, side, ev->px) / PN_PAGE_LEVELS;
-        at.page = ladder_create(&b->self->ladder, bk, ev->instrument, side, number);
+        at.page = ladder_create(&b->self->ladder, bk, ev->instrument, side, at.number - 1);
         if (!at.page)
             apply_reject(b, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
     }

@@ -65,7 +65,7 @@ static void apply_quote(struct books *b, struct pn_book *bk, struct pn_event *ev
     int32_t px;
     if (!(ev->flags & PN_EVF_COMPLETE))
         top_begin_heal(bk);
-    if (bk->best[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
+    if (bk->best_number[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
         ladder_clear(&b->ladder, bk, ev->side);
     if (ev->size)
         apply_level(b, bk, ev);

@@ -44,9 +44,9 @@ PN_HOT void book_prefetch_level(const struct books *b, uint32_t instrument, uint
     const struct pn_book *bk = &b->book[instrument];
     const struct pn_order *o = &b->orders.slot[*orders_entry(&b->orders, ref) >> YOUNG_LEFT_BITS];
     uint32_t mask = -is_new, side = (new_side & mask) | (o->owner & 1 & ~mask);
-    uint32_t rank = ladder_rank(bk, side, px), number = rank / PN_PAGE_LEVELS;
+    uint32_t rank = ladder_rank(bk, side, px), number = rank / PN_PAGE_LEVELS + 1;
     uint32_t far = -(uint32_t)(number != bk->best_number[side]);
-    uint32_t page = (bk->best[side] & ~far) | (bk->dir[number % PN_DIR_WAYS][side].page & far);
+    uint32_t page = (bk->best[side] & ~far) | (bk->dir[(number - 1) % PN_DIR_WAYS][side].page & far);
     uint32_t fresh = page * PN_PAGE_LEVELS + rank % PN_PAGE_LEVELS;
     book_prefetch_place(b, bk, side, (fresh & mask) | (o->level & ~mask));
 }

@@ -53,7 +53,7 @@ PN_HOT uint64_t top_scan(const struct books *b, const struct pn_book *bk, uint32
     if (PN_UNLIKELY(!occupied))
         return 0;
     uint32_t bit = ladder_best_bit(occupied);
-    *px = ladder_px(bk, side, bk->best_number[side], bit);
+    *px = ladder_px(bk, side, bk->best_number[side] - 1, bit);
     return b->ladder.page[bk->best[side]].level[bit];
 }
 

@@ -79,8 +79,8 @@ struct sequencer {
 uint64_t sequence_bytes(uint32_t held_max);
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
                    void *memory, uint32_t held_max, uint64_t reorder_ns);
-/* One packet. out must have room for 2 * held_max + SEQUENCE_RUNS_SPARE more runs. */
-void sequence_push(struct sequencer *s, const struct packet *p, struct run_list *out);
+/* One packet; its seq is filled in where it has none. out must have room for 2 * held_max + SEQUENCE_RUNS_SPARE more runs. */
+void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out);
 /* Time goes on without packets of this channel: gives up what has been missing for too long. */
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */

@@ -174,8 +174,8 @@ struct pn_book {
     uint32_t reserved2;
     uint64_t step_mul;       /* px / step == 2 * px * step_mul >> 64 */
     uint64_t occupied[2];    /* of the best pages */
-    uint32_t best[2];        /* best page of each side, 0 = none */
-    uint32_t best_number[2]; /* its number */
+    uint32_t best[2];        /* best page of each side, any page if it is empty, 0 = none */
+    uint32_t best_number[2]; /* its number plus 1; 0 while the side is empty */
     uint16_t channel;
     uint8_t by_order;  /* 1: orders are known one by one */
     uint8_t regridded; /* 1: orders may remember places of an older grid */
