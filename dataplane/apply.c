@@ -146,19 +146,20 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
 {
     uint64_t t = stage_begin(p);
     uint32_t first = p->work_at, run = p->apply_run;
-    int limited =
-        limits->max_events || limits->event || p->books.bbo || limits->until_ns != UINT64_MAX;
+    uint64_t limited =
+        limits->max_events | (uintptr_t)limits->event | (uintptr_t)p->books.bbo | ~limits->until_ns;
     if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
         look_ahead(p);
     struct books *b = &p->books;
     struct channel *ch = NULL;
-    uint64_t seq = p->apply_seq, rx_ns = 0, messages = 0;
+    uint64_t seq = p->apply_seq, rx_ns = 0;
+    uint32_t done = 0, controls = 0;
     if (run != UINT32_MAX) {
         ch = &p->channels.channel[p->runs.run[run].channel];
         rx_ns = p->runs.run[run].rx_ns;
     }
-    const struct work *w = &p->work[first], *end = &p->work[p->works];
-    for (; w < end; w++) {
+    const struct work *w = &p->work[first];
+    for (; first + done < p->works; w++, done++) {
         if (PN_UNLIKELY(limited) && !within(p, limits, w))
             break;
         if (PN_UNLIKELY(w->run != run)) {
@@ -169,6 +170,7 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
             seq = r->seq;
             if (r->kind != RUN_DATA) {
                 apply_control(p, r, limits);
+                controls++;
                 continue;
             }
         }
@@ -177,14 +179,12 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
         if (PN_LIKELY(w->len))
             ch->pub->by_type[w->m[0]]++;
         ch->pub->messages++;
-        messages++;
         seq++;
     }
-    uint32_t done = (uint32_t)(w - &p->work[first]);
     p->work_at = first + done;
     p->apply_run = run;
     p->apply_seq = seq;
-    p->counters->messages += messages;
+    p->counters->messages += done - controls;
     stage_end(p, STAGE_BOOK, t);
     return done;
 }

@@ -93,6 +93,8 @@ PN_HOT void sequence_datagram(struct pipeline *p, const struct net_datagram *d)
     if (PN_UNLIKELY(packet.truncated))
         c->drops[PN_R_FRAMING_TRUNCATED]++;
     packet.line = flow->line;
+    if (PN_LIKELY(sequence_push_next(&ch->seq, &packet, &p->runs)))
+        return;
     sequence_push(&ch->seq, &packet, &p->runs);
     p->missing |= ch->seq.missing;
     p->held |= ch->seq.arena_used;
