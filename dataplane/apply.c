@@ -96,33 +96,33 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
             return 0;
         ev.kind = PN_EV_ADD;
         itch50_add(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_add(b, bk, &ev);
     } else if (type_len == ('D' << 16 | ITCH50_DELETE)) {
         ev.kind = PN_EV_DELETE;
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_delete(b, bk, &ev);
     } else if (type_len == ('U' << 16 | ITCH50_REPLACE)) {
         if (PN_UNLIKELY(itch50_replace_bad(m)))
             return 0;
         ev.kind = PN_EV_REPLACE;
         itch50_replace(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_replace(b, bk, &ev);
     } else if (type_len == ('E' << 16 | ITCH50_EXECUTED)) {
         ev.kind = PN_EV_EXECUTE;
         itch50_executed(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_reduce(b, bk, &ev);
     } else if (type_len == ('X' << 16 | ITCH50_CANCEL)) {
         ev.kind = PN_EV_CANCEL;
         itch50_cancel(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_reduce(b, bk, &ev);
     } else {
         return 0;
     }
-    seqlock_end(&bk->top.seq);
+    seqlock_end(&bk->seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;
         limits->event[limits->events] = copy;

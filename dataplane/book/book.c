@@ -125,7 +125,7 @@ void book_apply(struct books *b, struct pn_event *ev)
         return;
     }
     struct pn_book *bk = &b->book[ev->instrument];
-    seqlock_begin(&bk->top.seq);
+    seqlock_begin(&bk->seq);
     if (ev->kind <= PN_EV_QUOTE)
         top_set_known(bk);
     /* The decoder did not trust a field of it. */
@@ -133,5 +133,5 @@ void book_apply(struct books *b, struct pn_event *ev)
         top_set_stale(bk, PN_STALE_INCONSISTENT);
     else
         apply_event(b, bk, ev);
-    seqlock_end(&bk->top.seq);
+    seqlock_end(&bk->seq);
 }

@@ -137,13 +137,13 @@ static void reclaim_empty(struct ladder *l, struct pn_book *books, const struct 
         if (best && bk->best_number[side])
             continue; /* its occupancy is in the book */
         if (bk != open)
-            seqlock_begin(&bk->top.seq);
+            seqlock_begin(&bk->seq);
         if (best)
             ladder_clear(l, bk, side);
         else
             page_drop(l, bk, side, id);
         if (bk != open)
-            seqlock_end(&bk->top.seq);
+            seqlock_end(&bk->seq);
     }
 }
 

@@ -109,12 +109,15 @@ void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, ui
 
 /*
  * A level's word is `word` now: keeps occupancy and best page. number is the page's plus 1 if the
- * level may have come to life, 0 if it can only have lost.
+ * level may have come to life, 0 if it can only have lost. 1 if no level was better before: the top
+ * changes with this one.
  */
-PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
-                        uint32_t number, uint32_t bit, uint64_t word)
+PN_HOT uint32_t ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
+                            uint32_t number, uint32_t bit, uint64_t word)
 {
-    if (PN_UNLIKELY(number > bk->best_number[side]))
+    uint32_t is_first = number > bk->best_number[side];
+    uint32_t is_top = (page == bk->best[side]) & (bk->occupied[side] >> bit <= 1);
+    if (PN_UNLIKELY(is_first))
         ladder_set_best(l, bk, side, page);
     uint64_t *occupied = ladder_occupied(l, bk, side, page);
     uint64_t before = *occupied;
@@ -123,6 +126,7 @@ PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uin
         l->pool->empty_pages -= word != 0;
     else if (PN_UNLIKELY(!*occupied))
         ladder_page_emptied(l, bk, side, page);
+    return is_first | is_top;
 }
 
 #endif

@@ -79,7 +79,10 @@ struct sequencer {
 uint64_t sequence_bytes(uint32_t held_max);
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
                    void *memory, uint32_t held_max, uint64_t reorder_ns);
-/* One packet; its seq is filled in where it has none. out must have room for 2 * held_max + SEQUENCE_RUNS_SPARE more runs. */
+/*
+ * One packet; its seq is filled in where it has none. out must have room for
+ * 2 * held_max + SEQUENCE_RUNS_SPARE more runs.
+ */
 void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out);
 /*
  * The everyday case of sequence_push, inline: data that are next, of the session that runs, with

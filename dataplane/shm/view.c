@@ -88,12 +88,13 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
     const struct pn_channel *ch = &view->channel[bk->channel % PN_CHANNELS_MAX];
     for (uint32_t i = 0; i < TRIES_MAX; i++) {
         uint32_t epoch = __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE);
-        uint32_t before = seqlock_read(&bk->top.seq);
+        uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
             continue;
         memcpy(out, &bk->top, sizeof *out);
+        out->seq = before;
         uint8_t why = channel_why(ch, epoch, __atomic_load_n(&bk->gap_epoch, __ATOMIC_RELAXED));
-        if (seqlock_retry(&bk->top.seq, before) ||
+        if (seqlock_retry(&bk->seq, before) ||
             __atomic_load_n(&ch->epoch, __ATOMIC_RELAXED) != epoch)
             continue;
         if (out->state != PN_BOOK_EMPTY) {
@@ -136,11 +137,11 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
     for (uint32_t i = 0; i < TRIES_MAX; i++) {
-        uint32_t before = seqlock_read(&bk->top.seq);
+        uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
             continue;
         uint32_t n = copy_levels(view, bk, side, out, cap);
-        if (!seqlock_retry(&bk->top.seq, before))
+        if (!seqlock_retry(&bk->seq, before))
             return (int)n;
     }
     return -EAGAIN;
