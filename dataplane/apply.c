@@ -16,7 +16,7 @@ enum { LOOK_AHEAD_MIN = 4 }; /* fewer messages than this are not worth further l
 /* Steps two and three of the look-ahead; the first is taken while gathering. */
 static void look_ahead(struct pipeline *p)
 {
-    const struct books copy = p->books, *b = &copy;
+    const struct books *b = &p->books;
     const struct work *w = p->work, *end = w + p->works;
     /* gcc takes a function that only prefetches for one without effect, and drops the call. */
     __asm__ volatile("");
@@ -81,8 +81,7 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
 }
 
 /*
- * One of the five, if it is one in good order: 1, else 0 with nothing done. `b` is the hot loop's
- * own copy.
+ * One of the five, if it is one in good order: 1, else 0 with nothing done.
  */
 PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct work *w,
                        uint64_t seq, uint64_t rx_ns, struct pipeline_limits *limits)
@@ -97,33 +96,33 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
             return 0;
         ev.kind = PN_EV_ADD;
         itch50_add(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_add(b, bk, &ev);
     } else if (type_len == ('D' << 16 | ITCH50_DELETE)) {
         ev.kind = PN_EV_DELETE;
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_delete(b, bk, &ev);
     } else if (type_len == ('U' << 16 | ITCH50_REPLACE)) {
         if (PN_UNLIKELY(itch50_replace_bad(m)))
             return 0;
         ev.kind = PN_EV_REPLACE;
         itch50_replace(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_replace(b, bk, &ev);
     } else if (type_len == ('E' << 16 | ITCH50_EXECUTED)) {
         ev.kind = PN_EV_EXECUTE;
         itch50_executed(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_reduce(b, bk, &ev);
     } else if (type_len == ('X' << 16 | ITCH50_CANCEL)) {
         ev.kind = PN_EV_CANCEL;
         itch50_cancel(m, &ev);
-        seqlock_begin(&bk->top.seq);
+        seqlock_begin(&bk->seq);
         apply_reduce(b, bk, &ev);
     } else {
         return 0;
     }
-    seqlock_end(&bk->top.seq);
+    seqlock_end(&bk->seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;
         limits->event[limits->events] = copy;
@@ -147,19 +146,20 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
 {
     uint64_t t = stage_begin(p);
     uint32_t first = p->work_at, run = p->apply_run;
-    int limited =
-        limits->max_events || limits->event || p->books.bbo || limits->until_ns != UINT64_MAX;
+    uint64_t limited =
+        limits->max_events | (uintptr_t)limits->event | (uintptr_t)p->books.bbo | ~limits->until_ns;
     if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
         look_ahead(p);
-    struct books copy = p->books, *b = &copy;
+    struct books *b = &p->books;
     struct channel *ch = NULL;
-    uint64_t seq = p->apply_seq, rx_ns = 0, messages = 0;
+    uint64_t seq = p->apply_seq, rx_ns = 0;
+    uint32_t done = 0, controls = 0;
     if (run != UINT32_MAX) {
         ch = &p->channels.channel[p->runs.run[run].channel];
         rx_ns = p->runs.run[run].rx_ns;
     }
-    const struct work *w = &p->work[first], *end = &p->work[p->works];
-    for (; w < end; w++) {
+    const struct work *w = &p->work[first];
+    for (; first + done < p->works; w++, done++) {
         if (PN_UNLIKELY(limited) && !within(p, limits, w))
             break;
         if (PN_UNLIKELY(w->run != run)) {
@@ -170,6 +170,7 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
             seq = r->seq;
             if (r->kind != RUN_DATA) {
                 apply_control(p, r, limits);
+                controls++;
                 continue;
             }
         }
@@ -178,14 +179,12 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
         if (PN_LIKELY(w->len))
             ch->pub->by_type[w->m[0]]++;
         ch->pub->messages++;
-        messages++;
         seq++;
     }
-    uint32_t done = (uint32_t)(w - &p->work[first]);
     p->work_at = first + done;
     p->apply_run = run;
     p->apply_seq = seq;
-    p->counters->messages += messages;
+    p->counters->messages += done - controls;
     stage_end(p, STAGE_BOOK, t);
     return done;
 }

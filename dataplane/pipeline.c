@@ -93,9 +93,12 @@ PN_HOT void sequence_datagram(struct pipeline *p, const struct net_datagram *d)
     if (PN_UNLIKELY(packet.truncated))
         c->drops[PN_R_FRAMING_TRUNCATED]++;
     packet.line = flow->line;
+    if (PN_LIKELY(sequence_push_next(&ch->seq, &packet, &p->runs)))
+        return;
     sequence_push(&ch->seq, &packet, &p->runs);
     p->missing |= ch->seq.missing;
     p->arena_full |= sequence_is_full(&ch->seq);
+    p->held |= ch->seq.arena_used;
 }
 
 /* Runs that one datagram, and the time it brings, can add at most. */
@@ -195,8 +198,13 @@ static void recycle_runs(struct pipeline *p)
     p->runs.count = 0;
     p->run_at = 0;
     p->apply_run = UINT32_MAX;
-    for (uint32_t i = 0; i < p->channels.count; i++)
+    if (PN_LIKELY(!p->held))
+        return;
+    p->held = 0;
+    for (uint32_t i = 0; i < p->channels.count; i++) {
         sequence_recycle(&p->channels.channel[i].seq);
+        p->held |= p->channels.channel[i].seq.arena_used;
+    }
 }
 
 uint32_t pipeline_fill(struct pipeline *p)

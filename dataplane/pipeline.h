@@ -53,6 +53,7 @@ struct pipeline {
     struct net_datagram datagram[IO_BURST_MAX];
     uint32_t datagrams, datagram_at;
     uint32_t missing;    /* some channel waits for messages */
+    uint32_t held;       /* not 0: some channel has copied packets to its arena */
     uint32_t arena_full; /* some channel's held packets need compacting before more come */
 
     /* Runs of blocks in order; those before run_at are gathered, run_at itself up to block. */

@@ -31,8 +31,7 @@ PN_HOT struct level_at level_make(struct books *b, struct pn_book *bk, struct pn
         book_regrid(b->self, bk, ev->instrument, ev->px);
     struct level_at at = ladder_find(&b->self->ladder, bk, ev->instrument, side, ev->px);
     if (PN_UNLIKELY(!at.page)) {
-        uint32_t number = ladder_rank(bk, side, ev->px) / PN_PAGE_LEVELS;
-        at.page = ladder_create(&b->self->ladder, bk, ev->instrument, side, number);
+        at.page = ladder_create(&b->self->ladder, bk, ev->instrument, side, at.number - 1);
         if (!at.page)
             apply_reject(b, bk, ev, PN_R_BOOK_PAGES_FULL, PN_STALE_OVERFLOW);
     }
@@ -59,33 +58,33 @@ PN_HOT int order_admit(struct books *b, struct pn_book *bk, struct pn_event *ev,
     return 1;
 }
 
-/* Puts a new order at the back of its level. The top is the caller's. */
-PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, uint64_t ref,
-                      uint32_t side, uint32_t mpid)
+/* Puts a new order at the back of its level. The top is the caller's: 1 if it changes. */
+PN_HOT uint32_t order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, uint64_t ref,
+                          uint32_t side, uint32_t mpid)
 {
     struct orders *t = &b->orders;
     if (PN_UNLIKELY(!ev->size)) {
         b->counters->drops[PN_R_MSG_FIELD]++;
         ev->flags |= PN_EVF_REJECTED;
         top_set_known(bk);
-        return;
+        return 0;
     }
     ref = orders_key(ref, bk->channel);
     uint32_t *entry = orders_entry(t, ref), id = orders_next(t);
     if (PN_UNLIKELY(!order_admit(b, bk, ev, ref, entry)))
-        return;
+        return 0;
     if (PN_UNLIKELY(!id)) {
         apply_reject(b, bk, ev, PN_R_BOOK_ORDERS_FULL, PN_STALE_OVERFLOW);
-        return;
+        return 0;
     }
     struct level_at at = level_make(b, bk, ev, side);
     if (PN_UNLIKELY(!at.page))
-        return;
+        return 0;
     uint64_t *word = &b->ladder.page[at.page].level[at.bit], sum;
     uint64_t more = ev->size << LEVEL_ORDER_BITS | LEVEL_ONE_ORDER;
     if (PN_UNLIKELY(__builtin_add_overflow(*word, more, &sum))) {
         apply_reject(b, bk, ev, PN_R_BOOK_SIZE_OVERFLOW, PN_STALE_OVERFLOW);
-        return;
+        return 0;
     }
     struct pn_order *o = orders_put(t, entry, id);
     o->ref = ref;
@@ -97,12 +96,12 @@ PN_HOT void order_add(struct books *b, struct pn_book *bk, struct pn_event *ev, 
     o->level = at.page * PN_PAGE_LEVELS + at.bit;
     b->counters->live_orders++;
     *word = sum;
-    ladder_note(&b->ladder, bk, side, at.page, at.number, at.bit, sum);
+    return ladder_note(&b->ladder, bk, side, at.page, at.number, at.bit, sum);
 }
 
-/* Takes `size` off an order, all of it if that is what it has. The top is the caller's. */
-PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev, uint32_t id,
-                         uint32_t size)
+/* Takes `size` off an order, or all of it. The top is the caller's: 1 if it changes. */
+PN_HOT uint32_t order_reduce(struct books *b, struct pn_book *bk, struct pn_event *ev, uint32_t id,
+                             uint32_t size)
 {
     struct pn_order *o = &b->orders.slot[id];
     uint32_t side = o->owner & 1, level = o->level;
@@ -122,9 +121,9 @@ PN_HOT void order_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
     uint64_t less = (uint64_t)size << LEVEL_ORDER_BITS | gone;
     /* Only after pages ran out can an order be without its level. */
     if (PN_UNLIKELY(before < less))
-        return;
+        return top_reached(bk, side, px);
     *word = before - less;
-    ladder_note(&b->ladder, bk, side, page, 0, bit, before - less);
+    return ladder_note(&b->ladder, bk, side, page, 0, bit, before - less);
 }
 
 /* The slot of the order an event names, or 0 with the event rejected. */
@@ -144,9 +143,8 @@ PN_HOT uint32_t order_named(struct books *b, struct pn_book *bk, struct pn_event
 
 PN_HOT void apply_add(struct books *b, struct pn_book *bk, struct pn_event *ev)
 {
-    order_add(b, bk, ev, ev->ref, ev->side, ev->aux);
-    if (PN_LIKELY(!(ev->flags & PN_EVF_REJECTED)))
-        top_level_changed(b, bk, ev, ev->side, ev->px);
+    if (order_add(b, bk, ev, ev->ref, ev->side, ev->aux))
+        top_level_changed(b, bk, ev, ev->side);
 }
 
 /* CANCEL, EXECUTE, EXECUTE_AT: the order loses the event's size. */
@@ -168,12 +166,12 @@ PN_HOT void apply_reduce(struct books *b, struct pn_book *bk, struct pn_event *e
             return;
         }
         book_reject(b->self, bk, PN_R_BOOK_OVER_REDUCE, PN_STALE_INCONSISTENT);
-        order_reduce(b, bk, ev, id, o->size);
-        top_level_changed(b, bk, ev, ev->side, px);
+        if (order_reduce(b, bk, ev, id, o->size))
+            top_level_changed(b, bk, ev, ev->side);
         return;
     }
-    order_reduce(b, bk, ev, id, (uint32_t)ev->size);
-    top_level_changed(b, bk, ev, ev->side, px);
+    if (order_reduce(b, bk, ev, id, (uint32_t)ev->size))
+        top_level_changed(b, bk, ev, ev->side);
     if (ev->kind == PN_EV_EXECUTE ||
         (ev->kind == PN_EV_EXECUTE_AT && !(ev->flags & PN_EVF_NONPRINTABLE)))
         trade_record(b, bk, ev);
@@ -188,8 +186,8 @@ PN_HOT void apply_delete(struct books *b, struct pn_book *bk, struct pn_event *e
     ev->side = o->owner & 1;
     ev->px = o->px;
     ev->size = o->size;
-    order_reduce(b, bk, ev, id, o->size);
-    top_level_changed(b, bk, ev, ev->side, ev->px);
+    if (order_reduce(b, bk, ev, id, o->size))
+        top_level_changed(b, bk, ev, ev->side);
 }
 
 PN_HOT void apply_replace(struct books *b, struct pn_book *bk, struct pn_event *ev)
@@ -201,10 +199,13 @@ PN_HOT void apply_replace(struct books *b, struct pn_book *bk, struct pn_event *
     uint32_t mpid = o->mpid, side = o->owner & 1;
     int32_t old = o->px, better = (old < ev->px) == (side == PN_BID) ? ev->px : old;
     ev->side = (uint8_t)side;
-    order_reduce(b, bk, ev, id, o->size);
-    order_add(b, bk, ev, ev->ref2, side, mpid);
+    uint32_t is_top = order_reduce(b, bk, ev, id, o->size);
+    is_top |= order_add(b, bk, ev, ev->ref2, side, mpid);
+    if (PN_UNLIKELY(ev->flags & PN_EVF_REJECTED))
+        is_top |= top_reached(bk, side, better);
     /* One event, one change of the top: what was in between never stood in the market. */
-    top_level_changed(b, bk, ev, side, better);
+    if (is_top)
+        top_level_changed(b, bk, ev, side);
 }
 
 #endif

@@ -65,7 +65,7 @@ static void apply_quote(struct books *b, struct pn_book *bk, struct pn_event *ev
     int32_t px;
     if (!(ev->flags & PN_EVF_COMPLETE))
         top_begin_heal(bk);
-    if (bk->best[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
+    if (bk->best_number[ev->side] && (top_scan(b, bk, ev->side, &px), px != ev->px || !ev->size))
         ladder_clear(&b->ladder, bk, ev->side);
     if (ev->size)
         apply_level(b, bk, ev);
@@ -125,7 +125,7 @@ void book_apply(struct books *b, struct pn_event *ev)
         return;
     }
     struct pn_book *bk = &b->book[ev->instrument];
-    seqlock_begin(&bk->top.seq);
+    seqlock_begin(&bk->seq);
     if (ev->kind <= PN_EV_QUOTE)
         top_set_known(bk);
     /* The decoder did not trust a field of it. */
@@ -133,5 +133,5 @@ void book_apply(struct books *b, struct pn_event *ev)
         top_set_stale(bk, PN_STALE_INCONSISTENT);
     else
         apply_event(b, bk, ev);
-    seqlock_end(&bk->top.seq);
+    seqlock_end(&bk->seq);
 }

@@ -102,15 +102,28 @@ static void page_free(struct ladder *l, uint32_t id, uint64_t occupied)
     struct pn_page *p = &l->page[id];
     index_remove(l, id);
     l->pool->empty_pages -= !occupied;
-    memset(p, 0, sizeof *p);
+    /* A page without levels is zero but for its head. */
+    memset(p, 0, occupied ? sizeof *p : offsetof(struct pn_page, level));
     p->worse = l->pool->page_free;
     l->pool->page_free = id;
     l->counters->live_pages--;
 }
 
+/* Takes one empty page out of its list. */
+static void page_drop(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t id)
+{
+    const struct pn_page *p = &l->page[id];
+    if (p->better)
+        l->page[p->better].worse = p->worse;
+    if (p->worse)
+        l->page[p->worse].better = p->better;
+    dir_forget(bk, side, p->number);
+    page_free(l, id, 0);
+}
+
 /*
- * Takes back pages that hold no level, except best ones; the books' directories are told. The book
- * whose record is open already is `open`.
+ * Takes back pages that hold no level; the books' directories are told. The book whose record is
+ * open already is `open`.
  */
 static void reclaim_empty(struct ladder *l, struct pn_book *books, const struct pn_book *open)
 {
@@ -120,18 +133,17 @@ static void reclaim_empty(struct ladder *l, struct pn_book *books, const struct 
             continue;
         uint32_t side = (p->owner - 1) & 1;
         struct pn_book *bk = &books[(p->owner - 1) / 2];
-        if (bk->best[side] == id)
+        int best = bk->best[side] == id;
+        if (best && bk->best_number[side])
             continue; /* its occupancy is in the book */
         if (bk != open)
-            seqlock_begin(&bk->top.seq);
-        if (p->better)
-            l->page[p->better].worse = p->worse;
-        if (p->worse)
-            l->page[p->worse].better = p->better;
-        dir_forget(bk, side, p->number);
-        page_free(l, id, 0);
+            seqlock_begin(&bk->seq);
+        if (best)
+            ladder_clear(l, bk, side);
+        else
+            page_drop(l, bk, side, id);
         if (bk != open)
-            seqlock_end(&bk->top.seq);
+            seqlock_end(&bk->seq);
     }
 }
 
@@ -177,7 +189,7 @@ void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32
     if (bk->best[side])
         l->page[bk->best[side]].occupied = bk->occupied[side];
     bk->best[side] = page;
-    bk->best_number[side] = page ? l->page[page].number : 0;
+    bk->best_number[side] = page ? l->page[page].number + 1 : 0;
     bk->occupied[side] = page ? l->page[page].occupied : 0;
 }
 
@@ -197,19 +209,26 @@ void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side)
     bk->occupied[side] = 0;
 }
 
-/* If it was the best one, the next page outwards that is not empty takes over. */
+/*
+ * If it was the best one, the next page outwards that is not empty takes over; empty ones on the
+ * way are dropped, so that nobody walks over them again. Where there is none the page itself stays
+ * in place for the next order; reclaim_empty takes it if need be.
+ */
 void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page)
 {
     l->pool->empty_pages++;
     if (page != bk->best[side])
         return;
     uint32_t at = l->page[page].worse;
-    while (at && !l->page[at].occupied)
-        at = l->page[at].worse;
+    while (at && !l->page[at].occupied) {
+        uint32_t next = l->page[at].worse;
+        page_drop(l, bk, side, at);
+        at = next;
+    }
     if (at)
         ladder_set_best(l, bk, side, at);
     else
-        ladder_clear(l, bk, side);
+        bk->best_number[side] = 0;
 }
 
 static uint32_t gcd(uint32_t a, uint32_t b)
@@ -259,7 +278,7 @@ static int regrid_side(struct ladder *l, struct pn_book *bk, uint32_t instrument
                 continue;
             }
             l->page[id].level[rank % PN_PAGE_LEVELS] = old->level[bit];
-            ladder_note(l, bk, side, id, rank / PN_PAGE_LEVELS, rank % PN_PAGE_LEVELS,
+            ladder_note(l, bk, side, id, rank / PN_PAGE_LEVELS + 1, rank % PN_PAGE_LEVELS,
                         old->level[bit]);
         }
         uint32_t next = old->worse;

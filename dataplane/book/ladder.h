@@ -36,8 +36,8 @@ struct ladder {
 
 /* A level's place: which page, which bit. */
 struct level_at {
-    uint32_t page; /* 0: no such page */
-    uint32_t number;
+    uint32_t page;   /* 0: no such page */
+    uint32_t number; /* the page's number plus 1 */
     uint32_t bit;
 };
 
@@ -73,18 +73,18 @@ PN_HOT struct level_at ladder_find(struct ladder *l, struct pn_book *bk, uint32_
                                    uint32_t side, int32_t px)
 {
     uint32_t rank = ladder_rank(bk, side, px);
-    uint32_t number = rank / PN_PAGE_LEVELS;
+    uint32_t number = rank / PN_PAGE_LEVELS + 1;
     struct level_at at = {.page = bk->best[side], .number = number, .bit = rank % PN_PAGE_LEVELS};
-    if (PN_UNLIKELY(number != bk->best_number[side] || !at.page)) {
-        const struct pn_dir_entry *d = &bk->dir[number % PN_DIR_WAYS][side];
-        at.page = PN_LIKELY(d->number == number + 1)
+    if (PN_UNLIKELY(number != bk->best_number[side])) {
+        const struct pn_dir_entry *d = &bk->dir[(number - 1) % PN_DIR_WAYS][side];
+        at.page = PN_LIKELY(d->number == number)
                       ? d->page
-                      : ladder_find_far(l, bk, instrument, side, number);
+                      : ladder_find_far(l, bk, instrument, side, number - 1);
     }
     return at;
 }
 
-/* Price of a page's level. */
+/* Price of the level of a page with this number. */
 PN_HOT int32_t ladder_px(const struct pn_book *bk, uint32_t side, uint32_t number, uint32_t bit)
 {
     return (int32_t)(((number * PN_PAGE_LEVELS + bit) ^ ladder_flip(side)) * bk->step);
@@ -108,13 +108,16 @@ void ladder_set_best(struct ladder *l, struct pn_book *bk, uint32_t side, uint32
 void ladder_page_emptied(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page);
 
 /*
- * A level's word is `word` now: keeps occupancy and best page. number is the page's if the level
- * may have come to life, 0 if it can only have lost.
+ * A level's word is `word` now: keeps occupancy and best page. number is the page's plus 1 if the
+ * level may have come to life, 0 if it can only have lost. 1 if no level was better before: the top
+ * changes with this one.
  */
-PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
-                        uint32_t number, uint32_t bit, uint64_t word)
+PN_HOT uint32_t ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uint32_t page,
+                            uint32_t number, uint32_t bit, uint64_t word)
 {
-    if (PN_UNLIKELY(number > bk->best_number[side] || !bk->best[side]))
+    uint32_t is_first = number > bk->best_number[side];
+    uint32_t is_top = (page == bk->best[side]) & (bk->occupied[side] >> bit <= 1);
+    if (PN_UNLIKELY(is_first))
         ladder_set_best(l, bk, side, page);
     uint64_t *occupied = ladder_occupied(l, bk, side, page);
     uint64_t before = *occupied;
@@ -123,6 +126,7 @@ PN_HOT void ladder_note(struct ladder *l, struct pn_book *bk, uint32_t side, uin
         l->pool->empty_pages -= word != 0;
     else if (PN_UNLIKELY(!*occupied))
         ladder_page_emptied(l, bk, side, page);
+    return is_first | is_top;
 }
 
 #endif

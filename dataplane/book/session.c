@@ -25,13 +25,11 @@ static void clear_orders_of(struct books *b, uint32_t channel)
 
 static void clear_book(struct books *b, struct pn_book *bk)
 {
-    seqlock_begin(&bk->top.seq);
+    seqlock_begin(&bk->seq);
     ladder_clear(&b->ladder, bk, PN_BID);
     ladder_clear(&b->ladder, bk, PN_ASK);
-    uint32_t seq = bk->top.seq;
     uint64_t changes = bk->top.changes;
     memset(&bk->top, 0, sizeof bk->top);
-    bk->top.seq = seq;
     bk->top.changes = changes;
     bk->gap_epoch = 0;
     bk->halts = 0;
@@ -39,7 +37,7 @@ static void clear_book(struct books *b, struct pn_book *bk)
     /* The first order of the new session sets the step, and with it that the book is known. */
     bk->step = 0;
     bk->step_mul = 0;
-    seqlock_end(&bk->top.seq);
+    seqlock_end(&bk->seq);
 }
 
 void session_reset(struct books *b, const struct pn_event *ev)

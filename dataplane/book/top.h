@@ -1,6 +1,6 @@
 /*
  * top.h - the best bid and offer of a book. Every function here writes to a record that its
- * caller has opened (seqlock_begin on top.seq) and will close: one lock covers a book's top,
+ * caller has opened (seqlock_begin on its seq) and will close: one lock covers a book's top,
  * levels and orders, from the first change of an event to the last.
  */
 #ifndef PN_BOOK_TOP_H
@@ -53,22 +53,27 @@ PN_HOT uint64_t top_scan(const struct books *b, const struct pn_book *bk, uint32
     if (PN_UNLIKELY(!occupied))
         return 0;
     uint32_t bit = ladder_best_bit(occupied);
-    *px = ladder_px(bk, side, bk->best_number[side], bit);
+    *px = ladder_px(bk, side, bk->best_number[side] - 1, bit);
     return b->ladder.page[bk->best[side]].level[bit];
 }
 
+/* Is px as good as the published top of its side? For events that left no trace in the pages. */
+PN_HOT uint32_t top_reached(struct pn_book *bk, uint32_t side, int32_t px)
+{
+    /* Bids compare as they are, offers mirrored. */
+    int32_t sign = -(int32_t)side, best = *top_px(&bk->top, side);
+    return (*top_size(&bk->top, side) == 0) | ((px ^ sign) >= (best ^ sign));
+}
+
 /*
- * A level of an order book at px has changed; does the top notice? What is best now is read from
- * the pages, whatever happened: one case instead of joined, improved, reduced and emptied.
+ * The top level of a side of an order book has changed. What is best now is read from the pages,
+ * whatever happened: one case instead of joined, improved, reduced and emptied.
  */
 PN_HOT void top_level_changed(struct books *b, struct pn_book *bk, const struct pn_event *ev,
-                              uint32_t side, int32_t px)
+                              uint32_t side)
 {
     struct pn_top *t = &bk->top;
-    int32_t sign = -(int32_t)side, best = *top_px(t, side);
-    /* Bids compare as they are, offers mirrored. */
-    if ((*top_size(t, side) != 0) & ((px ^ sign) < (best ^ sign)))
-        return;
+    int32_t px;
     uint64_t word = top_scan(b, bk, side, &px);
     *top_px(t, side) = px;
     *top_orders(t, side) = LEVEL_ORDERS(word);

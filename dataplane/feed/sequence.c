@@ -357,7 +357,7 @@ static void push_data(struct sequencer *s, const struct packet *p, struct run_li
     settle(s, p->rx_ns, 0, out);
 }
 
-void sequence_push(struct sequencer *s, const struct packet *p, struct run_list *out)
+void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
 {
     struct pn_channel *ch = s->ch;
     ch->datagrams++;
@@ -376,9 +376,8 @@ void sequence_push(struct sequencer *s, const struct packet *p, struct run_list 
             s->drops[PN_R_SEQ_UNNUMBERED]++;
             return;
         }
-        struct packet q = *p;
-        q.seq = ch->next_seq;
-        push_data(s, &q, out);
+        p->seq = ch->next_seq;
+        push_data(s, p, out);
         return;
     }
     if (PN_UNLIKELY(p->seq > UINT64_MAX - p->count)) {

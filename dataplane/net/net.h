@@ -44,6 +44,15 @@ PN_HOT uint32_t net_parse_frame(const struct io_frame *frame, struct net_datagra
         FRAGMENT_LE = 0xff3f /* more fragments, offset */
     };
     const uint8_t *p = frame->data;
+    if (frame->link == IO_LINK_BLOCKS) {
+        *out = (struct net_datagram){.payload = p,
+                                     .caplen = frame->caplen,
+                                     .len = frame->len,
+                                     .ts_ns = frame->ts_ns,
+                                     .input = frame->input,
+                                     .link = IO_LINK_BLOCKS};
+        return 0;
+    }
     if (PN_UNLIKELY(frame->link != IO_LINK_ETHERNET || frame->caplen < UDP))
         return net_parse_any(frame, out);
     uint32_t total = load_u16_be(p + ETH + 2), udp_len = load_u16_be(p + IP + 4);

@@ -125,12 +125,11 @@ struct pn_event {
 };
 
 /*
- * Best bid and offer of one instrument, one cache line. Odd seq: this book, be it here or in its
- * levels, is being written. Sizes of 0 mean
- * an empty side. The state here is the book's own; the channel's is added by pn_view_top.
+ * Best bid and offer of one instrument, one cache line. Sizes of 0 mean an empty side. The state
+ * here is the book's own; the channel's is added by pn_view_top.
  */
 struct pn_top {
-    uint32_t seq;
+    uint32_t seq;       /* in a copy: the book's when it was taken; in a book 0 */
     uint8_t state;      /* enum pn_book_state */
     uint8_t stale_why;  /* enum pn_stale_why, bits */
     uint8_t trading;    /* enum pn_trading */
@@ -163,19 +162,19 @@ struct pn_dir_entry {
 };
 
 /*
- * One book. The first line is public and hot for readers, the second is all that most events need
- * beyond a price level, the rest is for what lies further out. While a page is its side's best,
- * its occupancy is kept here and not in the page. A page number's low four bits choose a way of
- * the directory, which serves both sides.
+ * One book. The first line is public and hot for readers, and written only when the top changes;
+ * the second, lock included, is all that most events need beyond a price level; the rest is for
+ * what lies further out. While a page is its side's best, its occupancy is kept here and not in
+ * the page. A page number's low four bits choose a way of the directory, which serves both sides.
  */
 struct pn_book {
     struct pn_top top;
-    uint32_t step; /* price units between neighbouring levels, 0 = not yet known */
-    uint32_t reserved2;
+    uint32_t step;           /* price units between neighbouring levels, 0 = not yet known */
+    uint32_t seq;            /* odd: this book, its top or its levels, is being written */
     uint64_t step_mul;       /* px / step == 2 * px * step_mul >> 64 */
     uint64_t occupied[2];    /* of the best pages */
-    uint32_t best[2];        /* best page of each side, 0 = none */
-    uint32_t best_number[2]; /* its number */
+    uint32_t best[2];        /* best page of each side, any page if it is empty, 0 = none */
+    uint32_t best_number[2]; /* its number plus 1; 0 while the side is empty */
     uint16_t channel;
     uint8_t by_order;  /* 1: orders are known one by one */
     uint8_t regridded; /* 1: orders may remember places of an older grid */

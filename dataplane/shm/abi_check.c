@@ -25,6 +25,7 @@ static_assert(sizeof((struct pn_page *)0)->level / 8 == PN_PAGE_LEVELS, "levels 
 
 SIZE_IS(pn_book, 448);
 AT(pn_book, step, 64);
+AT(pn_book, seq, 68);
 AT(pn_book, gap_epoch, 128 - 8);
 AT(pn_book, dir, 192);
 

@@ -18,7 +18,7 @@
 #include "shm/view.h"
 
 /* A writer is in an update for less than a microsecond, but it can lose the processor there. */
-enum { SPINS = 1000, GIVE_UP_NS = 500 * 1000 * 1000 };
+enum { SPINS = 1000, GIVE_UP_NS = 100 * 1000 * 1000 };
 enum { PAGES_WALKED_MAX = 1 << 16, LEVEL_ORDER_BITS = 24 };
 
 /*
@@ -109,12 +109,13 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
     uint64_t since_ns = 0;
     for (uint32_t i = 0; try_again(i, &since_ns); i++) {
         uint32_t epoch = __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE);
-        uint32_t before = seqlock_read(&bk->top.seq);
+        uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
             continue;
         memcpy(out, &bk->top, sizeof *out);
+        out->seq = before;
         uint8_t why = channel_why(ch, epoch, __atomic_load_n(&bk->gap_epoch, __ATOMIC_RELAXED));
-        if (seqlock_retry(&bk->top.seq, before) ||
+        if (seqlock_retry(&bk->seq, before) ||
             __atomic_load_n(&ch->epoch, __ATOMIC_RELAXED) != epoch)
             continue;
         if (out->state != PN_BOOK_EMPTY) {
@@ -158,11 +159,11 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
     const struct pn_book *bk = &view->book[instrument];
     uint64_t since_ns = 0;
     for (uint32_t i = 0; try_again(i, &since_ns); i++) {
-        uint32_t before = seqlock_read(&bk->top.seq);
+        uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
             continue;
         uint32_t n = copy_levels(view, bk, side, out, cap);
-        if (!seqlock_retry(&bk->top.seq, before))
+        if (!seqlock_retry(&bk->seq, before))
             return (int)n;
     }
     return -EAGAIN;
