@@ -54,6 +54,14 @@ const struct pn_region_header *pn_view_header(const struct pn_view *view);
 /* Consistent copy of the best bid and offer, its state joined with the channel's.
  * 0, -ENOENT for no such instrument, -EAGAIN when the writer never let go. */
 int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *out);
+/* The same for one instrument again and again: one argument, which is what a call from Python pays
+ * for most. */
+struct pn_top_reader {
+    const struct pn_view *view;
+    uint64_t instrument;
+    struct pn_top top;
+};
+int pn_view_read(struct pn_top_reader *reader);
 /* Consistent copy of up to cap levels from the best on; returns how many, or as pn_view_top. */
 int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t side,
                    struct pn_level *out, uint32_t cap);

@@ -160,13 +160,13 @@ class View:
         the same one refilled on every call: take what you need before you call again.
         """
         view, index, owner = self._view, self.index_of(instrument), self._owner
-        out = ffi.new("struct pn_top *")
-        call = lib.pn_view_top
+        reader = ffi.new("struct pn_top_reader *", {"view": view, "instrument": index})
+        call, top = lib.pn_view_read, reader.top
 
         def read(_keep: object = owner) -> Any:
-            if code := call(view, index, out):
+            if code := call(reader):
                 _fail(code, index)
-            return out
+            return top
 
         read()
         return read

@@ -127,6 +127,11 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
     return -EAGAIN;
 }
 
+int pn_view_read(struct pn_top_reader *reader)
+{
+    return pn_view_top(reader->view, (uint32_t)reader->instrument, &reader->top);
+}
+
 /* Levels as they are found; a torn walk yields nonsense within bounds, thrown away afterwards. */
 static uint32_t copy_levels(const struct pn_view *v, const struct pn_book *bk, uint32_t side,
                             struct pn_level *out, uint32_t cap)
