@@ -337,11 +337,11 @@ struct pn_region_header {
     uint32_t abi_version;
     uint32_t pid;
     uint64_t bytes;
-    uint64_t start_ns;
-    uint64_t heartbeat_ns;
-    uint32_t hugepages;   /* 1: backed by hugetlbfs */
-    uint32_t instruments; /* records in use */
-    uint32_t channels;    /* records in use */
+    uint64_t start_ns;     /* of a live engine; 0 in a replay, whose time is its input */
+    uint64_t heartbeat_ns; /* likewise */
+    uint32_t hugepages;    /* 1: backed by hugetlbfs */
+    uint32_t instruments;  /* records in use */
+    uint32_t channels;     /* records in use */
     uint32_t reserved;
     struct pn_section section[13];
 };
