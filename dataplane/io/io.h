@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/reasons.h"
+#include "shm/abi_control.h"
 
 enum io_limits {
     IO_BURST_MAX = 256,
@@ -55,20 +56,30 @@ struct io_port;
 
 struct io_ops {
     const char *name;
+    /* Opens a live port. NULL for ports that are opened by a function of their own, below. */
+    int (*open)(struct io_port **out, const struct pn_port_config *cfg, uint16_t input,
+                struct error *e);
     /* Up to n frames into out; 0 with port->at_end set means the input is exhausted. */
     uint32_t (*rx_burst)(struct io_port *port, struct io_frame *out, uint32_t n);
     /* Sends up to n frames; returns how many were taken. NULL where a port cannot send. */
     uint32_t (*tx_burst)(struct io_port *port, const struct io_frame *in, uint32_t n);
     void (*stats)(struct io_port *port, struct io_stats *out);
+    /* What a live port says of itself and its device, drops included; may be slow. NULL: nothing. */
+    void (*status)(struct io_port *port, struct pn_port_status *out);
     void (*close)(struct io_port *port);
 };
 
 /* Head of every backend's own port structure. */
 struct io_port {
     const struct io_ops *ops;
+    uint64_t now_ns; /* live ports: written by the caller before rx_burst, time of frames without */
     uint16_t input;
     uint8_t at_end;
 };
+
+/* Opens a live port of any kind that this build has; -ENOTSUP, with how to get it, else. */
+int io_open(struct io_port **out, const struct pn_port_config *cfg, uint16_t input,
+            struct error *e);
 
 /* Capture or raw ITCH file, plain, .gz or .zst, by content; "-" is standard input. */
 int io_file_open(struct io_port **out, const char *path, uint16_t input, struct error *e);

@@ -70,7 +70,8 @@ static void memory_close(struct io_port *port)
     free(m);
 }
 
-static const struct io_ops memory_ops = {"memory", memory_rx, NULL, memory_stats, memory_close};
+static const struct io_ops memory_ops = {
+    .name = "memory", .rx_burst = memory_rx, .stats = memory_stats, .close = memory_close};
 
 int io_memory_push(struct io_port *port, const uint8_t *data, uint32_t caplen, uint32_t len,
                    uint64_t ts_ns, uint16_t link, uint16_t input)

@@ -127,7 +127,8 @@ static void merge_close(struct io_port *port)
     free(m);
 }
 
-static const struct io_ops merge_ops = {"merge", merge_rx, NULL, merge_stats, merge_close};
+static const struct io_ops merge_ops = {
+    .name = "merge", .rx_burst = merge_rx, .stats = merge_stats, .close = merge_close};
 
 int io_merge_open(struct io_port **out, struct io_port **ports, uint32_t count, struct error *e)
 {

@@ -123,10 +123,10 @@ static uint32_t pcap_rx_swapped(struct io_port *port, struct io_frame *out, uint
     return rx_records((struct pcap *)port, out, n, true);
 }
 
-static const struct io_ops pcap_native = {"pcap", pcap_rx_native, NULL, capture_stats,
-                                          capture_close};
-static const struct io_ops pcap_swapped = {"pcap", pcap_rx_swapped, NULL, capture_stats,
-                                           capture_close};
+static const struct io_ops pcap_native = {
+    .name = "pcap", .rx_burst = pcap_rx_native, .stats = capture_stats, .close = capture_close};
+static const struct io_ops pcap_swapped = {
+    .name = "pcap", .rx_burst = pcap_rx_swapped, .stats = capture_stats, .close = capture_close};
 
 int pcap_open(struct io_port **out, struct source *src, uint16_t input, const char *name,
               struct error *e)

@@ -321,7 +321,8 @@ static uint32_t pcapng_rx(struct io_port *port, struct io_frame *out, uint32_t n
     return made;
 }
 
-static const struct io_ops pcapng_ops = {"pcapng", pcapng_rx, NULL, capture_stats, capture_close};
+static const struct io_ops pcapng_ops = {
+    .name = "pcapng", .rx_burst = pcapng_rx, .stats = capture_stats, .close = capture_close};
 
 int pcapng_open(struct io_port **out, struct source *src, uint16_t input, const char *name,
                 struct error *e)

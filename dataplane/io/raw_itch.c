@@ -134,8 +134,8 @@ static uint32_t raw_itch_rx(struct io_port *port, struct io_frame *out, uint32_t
     return made;
 }
 
-static const struct io_ops raw_itch_ops = {"raw_itch", raw_itch_rx, NULL, capture_stats,
-                                           capture_close};
+static const struct io_ops raw_itch_ops = {
+    .name = "raw_itch", .rx_burst = raw_itch_rx, .stats = capture_stats, .close = capture_close};
 
 int raw_itch_open(struct io_port **out, struct source *src, uint16_t input, const char *name,
                   struct error *e)

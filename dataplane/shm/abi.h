@@ -1,7 +1,7 @@
 /*
  * abi.h - every layout that the data plane and the control plane share.
  *
- * The only place where these layouts are written. Python gets them by parsing this very file
+ * The only place, with its second half abi_control.h, where these layouts are written. Python gets them by parsing this very file
  * (controlplane/pinnacle/abi/gen_abi.py), so it stays plain: constants as enums, padding spelled
  * out, no attributes, no conditionals outside the ABI_CDEF guard. shm/abi_check.c pins every
  * size and offset with static asserts, and the build hashes this text: a region written under
@@ -326,8 +326,11 @@ enum pn_section_id {
     PN_SEC_SYMBOLS = 9,
     PN_SEC_POOL = 10,
     PN_SEC_OLD = 11,
-    PN_SEC_STAGES = 12, /* struct pn_histogram a stage, in ticks of the stage clock */
-    PN_SECTIONS = 13
+    PN_SEC_STAGES = 12,  /* struct pn_histogram a stage, in ticks of the stage clock */
+    PN_SEC_PORTS = 13,   /* struct pn_port_status, live only */
+    PN_SEC_DAEMON = 14,  /* struct pn_daemon, live only */
+    PN_SEC_LATENCY = 15, /* struct pn_histogram: receive time to published book, ns, live only */
+    PN_SECTIONS = 16
 };
 
 /* First page of a state segment. */
@@ -343,7 +346,7 @@ struct pn_region_header {
     uint32_t instruments;  /* records in use */
     uint32_t channels;     /* records in use */
     uint32_t reserved;
-    struct pn_section section[13];
+    struct pn_section section[16];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */

@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "shm/abi.h"
+#include "shm/abi_control.h"
 
 #define SIZE_IS(type, bytes) static_assert(sizeof(struct type) == (bytes), #type " changed size")
 #define AT(type, field, offset) \
@@ -42,9 +42,22 @@ SIZE_IS(pn_histogram, 8224);
 SIZE_IS(pn_counters, 896);
 SIZE_IS(pn_pool, 64);
 SIZE_IS(pn_section, 24);
-SIZE_IS(pn_region_header, 376);
+SIZE_IS(pn_region_header, 448);
 SIZE_IS(pn_config, 64);
 SIZE_IS(pn_channel_config, 72);
 SIZE_IS(pn_level, 24);
 SIZE_IS(pn_bbo, 64);
 SIZE_IS(pn_run, 72);
+
+SIZE_IS(pn_steer, 8);
+SIZE_IS(pn_port_config, 1240);
+SIZE_IS(pn_server_config, 16);
+SIZE_IS(pn_shard_config, 336);
+SIZE_IS(pn_command, 384);
+AT(pn_command, text, 16);
+SIZE_IS(pn_xstat, 64);
+SIZE_IS(pn_port_status, 5144);
+AT(pn_port_status, drops, 272);
+SIZE_IS(pn_daemon, 408);
+AT(pn_control, heartbeat_ns, 40);
+AT(pn_control, config, 64);

@@ -11,6 +11,7 @@
 
 #include "abi_hash.h"
 #include "base/bits.h"
+#include "shm/abi_control.h"
 
 enum { HUGE_PAGE = 2 << 20, HUGETLBFS_MAGIC_NUMBER = 0x958458f6 };
 
@@ -33,6 +34,9 @@ static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
         [PN_SEC_POOL] = {sizeof(struct pn_pool), 1},
         [PN_SEC_OLD] = {sizeof(struct pn_old_order), round_pow2(cfg->max_orders * 2)},
         [PN_SEC_STAGES] = {sizeof(struct pn_histogram), PN_STAGES_MAX},
+        [PN_SEC_PORTS] = {sizeof(struct pn_port_status), PN_PORTS_MAX},
+        [PN_SEC_DAEMON] = {sizeof(struct pn_daemon), 1},
+        [PN_SEC_LATENCY] = {sizeof(struct pn_histogram), 1},
     };
     uint64_t at = 4096;
     for (int i = 0; i < PN_SECTIONS; i++) {
@@ -170,6 +174,9 @@ static int check_header(const struct pn_region_header *h, uint64_t bytes, const 
         [PN_SEC_POOL] = sizeof(struct pn_pool),
         [PN_SEC_OLD] = sizeof(struct pn_old_order),
         [PN_SEC_STAGES] = sizeof(struct pn_histogram),
+        [PN_SEC_PORTS] = sizeof(struct pn_port_status),
+        [PN_SEC_DAEMON] = sizeof(struct pn_daemon),
+        [PN_SEC_LATENCY] = sizeof(struct pn_histogram),
     };
     for (int i = 0; i < PN_SECTIONS; i++) {
         const struct pn_section *s = &h->section[i];
