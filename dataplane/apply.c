@@ -78,6 +78,7 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
         book_apply(&p->books, &ev[i]);
         keep(limits, &ev[i]);
     }
+    ch->pub->applied_seq = seq;
 }
 
 /*
@@ -122,6 +123,7 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
     } else {
         return 0;
     }
+    ch->pub->applied_seq = seq;
     seqlock_end(&bk->seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;

@@ -262,7 +262,7 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t reserved;
+    uint64_t applied_seq; /* last message whose effect is in the books */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };
