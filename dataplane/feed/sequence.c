@@ -33,6 +33,23 @@ void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, 
     };
 }
 
+int sequence_resume(struct sequencer *s)
+{
+    struct pn_channel *ch = s->ch;
+    if (ch->epoch & 1)
+        __atomic_store_n(&ch->epoch, ch->epoch + 1, __ATOMIC_RELEASE);
+    if (!ch->resets)
+        return 1;
+    if (ch->resets != ch->resets_applied)
+        return 0;
+    s->started = 1;
+    s->session[0] = ch->session_key[0];
+    s->session[1] = ch->session_key[1];
+    s->begin_ns = s->newest_ns = ch->newest_ns;
+    s->target = ch->next_seq = ch->applied_seq + 1;
+    return 1;
+}
+
 void sequence_compact(struct sequencer *s)
 {
     uint8_t *from = s->arena, *to = s->spare;
@@ -268,6 +285,10 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     uint64_t first = p->unsequenced || !p->seq ? 1 : p->seq;
     ch->first_seq = first;
     advance(s, first);
+    ch->session_key[0] = p->session[0];
+    ch->session_key[1] = p->session[1];
+    ch->newest_ns = p->sender_ns;
+    ch->resets++;
     name_session(ch, p->session);
     emit(s, out,
          (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late, .rx_ns = p->rx_ns});
@@ -395,7 +416,7 @@ void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
             begin_session(s, p, out);
         }
         if (p->sender_ns > s->newest_ns)
-            s->newest_ns = p->sender_ns;
+            ch->newest_ns = s->newest_ns = p->sender_ns;
     }
     if (PN_LIKELY(p->kind == PACKET_DATA)) {
         push_data(s, p, out);

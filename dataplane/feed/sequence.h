@@ -84,6 +84,11 @@ uint64_t sequence_bytes(uint32_t held_max);
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
                    void *memory, uint32_t held_max, uint64_t reorder_ns);
 /*
+ * Goes on where the last writer of this channel's record came to: after the last message that is in
+ * the books. 0 if it died between two sessions, so that its books are of neither.
+ */
+int sequence_resume(struct sequencer *s);
+/*
  * One packet; its seq is filled in where it has none. out must have room for
  * 2 * held_max + SEQUENCE_RUNS_SPARE more runs.
  */

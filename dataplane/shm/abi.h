@@ -262,7 +262,11 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t applied_seq; /* last message whose effect is in the books */
+    uint64_t applied_seq;    /* last message whose effect is in the books */
+    uint64_t session_key[2]; /* the session as the wire has it */
+    uint64_t newest_ns;      /* latest send time seen in it, where there are such */
+    uint64_t resets;         /* times that a session began ... */
+    uint64_t resets_applied; /* ... and that the books were emptied for it */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };

@@ -214,6 +214,58 @@ int region_attach(struct region *r, const char *path, struct error *e)
     return 0;
 }
 
+/*
+ * A segment whose writer died while it was being made has the size and a header of zeros. Nothing
+ * was ever in it: it is removed.
+ */
+static int remove_unfinished(const char *path, uint64_t bytes)
+{
+    struct pn_region_header head = {.magic = 1};
+    const struct pn_region_header zero = {0};
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return 0;
+    int ours = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size <= bytes;
+    if (ours && st.st_size)
+        ours = read(fd, &head, sizeof head) == sizeof head && !memcmp(&head, &zero, sizeof head);
+    close(fd);
+    return ours && unlink(path) == 0;
+}
+
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e)
+{
+    struct region old;
+    struct pn_section sections[PN_SECTIONS];
+    layout_sections(sections, cfg);
+    int rc = region_attach(&old, path, e);
+    if (rc == -EINVAL && remove_unfinished(path, layout_bytes(sections)))
+        rc = -ENOENT;
+    if (rc != 0)
+        return rc == -ENOENT ? rc : -ESTALE;
+    int same = old.bytes == layout_bytes(sections) &&
+               memcmp(sections, region_header(&old)->section, sizeof sections) == 0;
+    region_close(&old);
+    if (!same)
+        return error_set(e, -ESTALE, "%s was made from other limits; remove it to start anew",
+                         path);
+    memset(r, 0, sizeof *r);
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return error_set(e, -errno, "cannot open region %s: %s", path, strerror(errno));
+    r->bytes = layout_bytes(sections);
+    r->base = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int err = errno;
+    close(fd);
+    if (r->base == MAP_FAILED) {
+        r->base = NULL;
+        return error_set(e, -err, "cannot map region %s: %s", path, strerror(err));
+    }
+    memcpy(r->path, path, strlen(path) + 1);
+    region_header(r)->pid = (uint32_t)getpid();
+    return 0;
+}
+
 void region_close(struct region *r)
 {
     if (r->base)

@@ -21,6 +21,11 @@ struct region {
 
 /* Creates and zeroes the segment for cfg. 0 or a negative errno. */
 int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
+/*
+ * Maps the segment that an earlier writer has left, for writing, with all that is in it. 0, -ENOENT
+ * if there is none, -ESTALE if it is another build's or made from other limits.
+ */
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /* Maps an existing segment read-only after checking magic, ABI and every section. */
 int region_attach(struct region *r, const char *path, struct error *e);
 /* Unmaps; a created segment's file is removed. */
