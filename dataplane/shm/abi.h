@@ -1,11 +1,11 @@
 /*
  * abi.h - every layout that the data plane and the control plane share.
  *
- * The only place, with its second half abi_control.h, where these layouts are written. Python gets them by parsing this very file
- * (controlplane/pinnacle/abi/gen_abi.py), so it stays plain: constants as enums, padding spelled
- * out, no attributes, no conditionals outside the ABI_CDEF guard. shm/abi_check.c pins every
- * size and offset with static asserts, and the build hashes this text: a region written under
- * another hash is refused at attach.
+ * The only place, with its second half abi_control.h, where these layouts are written. Python
+ * gets them by parsing these very files (controlplane/pinnacle/abi/gen_abi.py), so they stay
+ * plain: constants as enums, padding spelled out, no attributes, no conditionals outside the
+ * ABI_CDEF guard. shm/abi_check.c pins every size and offset with static asserts, and the build
+ * hashes this text: a region written under another hash is refused at attach.
  *
  * Writers: the state segment is written by the data plane only. Readers never take pointers from
  * it, only offsets, and copy multi-word records under their sequence lock.
