@@ -109,7 +109,7 @@ PY
 
 hash_of_sources() {
     cd "$root"
-    find pyproject.toml meson.build meson.options dataplane controlplane -type f \
+    find pyproject.toml meson.build meson.options dataplane controlplane hw -type f \
         ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
