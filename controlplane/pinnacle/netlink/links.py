@@ -28,7 +28,14 @@ _RINGS = {
     "ETHTOOL_A_RINGS_RX_JUMBO_MAX": "rx_jumbo_max",
     "ETHTOOL_A_RINGS_RX_JUMBO": "rx_jumbo",
 }
-_XDP_MODES = {0: "none", 1: "native", 2: "generic", 3: "offload", 4: "several"}
+#: what pyroute2 makes of IFLA_XDP_ATTACHED -> our word
+_XDP_MODES = {
+    "None": "none",
+    "xdp": "native",
+    "xdpgeneric": "generic",
+    "xdpoffload": "offload",
+    "xdpmulti": "several",
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def _explain(code: int, name: str, what: str) -> PinnacleError:
 def _link(message: Any) -> Link:
     info = message.get_attr("IFLA_LINKINFO")
     xdp = message.get_attr("IFLA_XDP")
-    mode = int(xdp.get_attr("IFLA_XDP_ATTACHED") or 0) if xdp else 0
+    mode = str(xdp.get_attr("IFLA_XDP_ATTACHED")) if xdp else "None"
     flags = int(message["flags"])
     return Link(
         index=int(message["index"]),
@@ -101,7 +108,7 @@ def _link(message: Any) -> Link:
         promiscuous=bool(message.get_attr("IFLA_PROMISCUITY")),
         rx_queues=int(message.get_attr("IFLA_NUM_RX_QUEUES") or 0),
         tx_queues=int(message.get_attr("IFLA_NUM_TX_QUEUES") or 0),
-        xdp=_XDP_MODES.get(mode, str(mode)),
+        xdp=_XDP_MODES.get(mode, mode),
         xdp_program=int(xdp.get_attr("IFLA_XDP_PROG_ID") or 0) if xdp else 0,
     )
 
