@@ -159,6 +159,12 @@ def test_largest_mtu_of_veth_is_measured() -> None:
     assert most is not None
     assert attach(1500), "native XDP on veth"
     assert (attach(most), attach(most + 1)) == (True, False)
+    generic = ("IFLA_XDP_FLAGS", 1 << 1)
+    with IPRoute() as route:
+        index = links.read_link("a0").index
+        xdp = {"attrs": [("IFLA_XDP_FD", program), generic]}
+        route.link("set", index=index, IFLA_XDP=xdp)
+    assert links.read_link("a0").xdp == "generic"
 
 
 def test_module_runs_from_the_source_tree() -> None:
