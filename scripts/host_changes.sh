@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # host_changes.sh - the part of setup_host.sh that changes things, notes what was there before, and
-# puts it back. Sourced, never run; uses prefix, state, mode, user, failed and warn of setup_host.sh.
+# puts it back. Sourced, never run; uses prefix, state, mode, user, failed and warn of that script.
 #
-# The notes are lines of kind, path, old and new state, with tabs between, in $state/changes: "value"
-# for files of /proc and /sys, "mount", and "file", whose new state is its hash and whose old state is
-# "absent" or the name of a copy in $state/files. The oldest state of a path is the one that is kept.
+# The notes are lines of kind, path, old and new state, with tabs between, in $state/changes:
+# "value" for files of /proc and /sys, "mount", and "file", whose new state is its hash and whose
+# old state is "absent" or the name of a copy in $state/files. The oldest state of a path is kept.
 # shellcheck disable=SC2154,SC2034  # set and read by setup_host.sh
 set -euo pipefail
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup_host.sh - brings a machine to what the live ports want: hugepages, quiet cores, interrupts
-# elsewhere, full clock speed, limits, sysctls. It shows every change with its reason before it makes
-# any, changes only what differs, notes the old state, and --undo puts that back.
+# elsewhere, full clock speed, limits, sysctls. It shows every change with its reason before it
+# makes any, changes only what differs, notes the old state, and --undo puts that back.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,7 +21,8 @@ WHAT (without any: --hugepages 512 --governor --limits --sysctls, and --irq if -
   --irq             interrupts off those cores
   --governor        clock governor "performance" on all cores
   --limits          locked memory and open files for --user
-  --sysctls         swapping, NUMA balancing, statistics timer, multicast groups, hugepage compaction
+  --sysctls         swapping, NUMA balancing, statistics timer, multicast groups, hugepage
+                    compaction
   --device IFACE    busy polling and reverse path filter of one interface; repeatable
   --iommu           with --persist: IOMMU on the kernel command line
   --persist         also for the next boot: /etc/sysctl.d, /etc/tmpfiles.d, and the kernel command
@@ -130,7 +131,8 @@ plan_governor() {
     local path
     for path in "$prefix"/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor; do
         [ ! -e "$path" ] ||
-            plan_value "${path#"$prefix"}" performance "a clock that rises in a burst rises too late"
+            plan_value "${path#"$prefix"}" performance \
+                "a clock that rises in a burst rises too late"
     done
 }
 
@@ -150,9 +152,10 @@ plan_irq() {
             fi
         done
     done
-    plan_value /proc/irq/default_smp_affinity "$(mask_like "$house")" "the same for interrupts to come"
+    plan_value /proc/irq/default_smp_affinity "$(mask_like "$house")" \
+        "the same for interrupts to come"
     if pgrep -x irqbalance >/dev/null 2>&1 && [ -z "$prefix" ]; then
-        advice+=("irqbalance runs and moves interrupts back: sudo systemctl disable --now irqbalance")
+        advice+=("irqbalance moves interrupts back: sudo systemctl disable --now irqbalance")
     fi
 }
 
@@ -163,7 +166,7 @@ keep_off() {
     printf '%s' "${both:-$2}"
 }
 
-# The kernel writes the default mask without leading zeros on small machines: compare like with like.
+# The kernel writes the default mask without leading zeros on small machines.
 mask_like() {
     local mask now
     mask=$(hex_mask "$1")

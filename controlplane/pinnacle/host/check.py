@@ -68,9 +68,10 @@ def needs_of_config(path: Path) -> Needs:
 def _port(path: Path, item: Any) -> PortNeed:
     if not isinstance(item, dict):
         raise ConfigError(f"{path}: ports: each needs keys and values")
+    device, kind = _device(str(item.get("device") or ""), str(item.get("kind") or ""))
     return PortNeed(
-        device=_device(str(item.get("device") or "")),
-        kind=str(item.get("kind") or ""),
+        device=device,
+        kind=kind,
         queues=_whole(path, item, "queues", 1),
         buffer_bytes=_whole(path, item, "buffer_bytes", 2048),
         zerocopy=item.get("mode") == "zerocopy",
@@ -84,11 +85,14 @@ def _whole(path: Path, item: dict[str, Any], key: str, default: int) -> int:
     return value
 
 
-def _device(text: str) -> str:
-    """The interface or PCI address in a DPDK device string: ``net_af_xdp0,iface=eth1`` -> eth1."""
+def _device(text: str, kind: str) -> tuple[str, str]:
+    """The interface or PCI address behind a device, and how it is used.
+
+    A DPDK device string may name a virtual device over an interface: ``net_af_xdp0,iface=eth1`` is
+    eth1 as AF_XDP has it, ``net_pcap0,iface=eth1`` is eth1 with nothing special asked of it.
+    """
     head, *options = text.split(",")
-    for option in options:
-        name, _, value = option.partition("=")
-        if name == "iface":
-            return value
-    return "" if head.startswith("net_") else head
+    if not head.startswith("net_"):
+        return head, kind
+    interface = next((o.partition("=")[2] for o in options if o.startswith("iface=")), "")
+    return interface, "af_xdp" if head.startswith("net_af_xdp") else ""
