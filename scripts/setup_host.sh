@@ -229,11 +229,8 @@ cmdline_text() {
         words+=" irqaffinity=$(housekeeping) processor.max_cstate=1 intel_idle.max_cstate=1"
     fi
     if [ -n "${want[iommu]:-}" ]; then
-        if grep -q AuthenticAMD "$prefix/proc/cpuinfo" 2>/dev/null; then
-            words+=" amd_iommu=on iommu=pt"
-        else
-            words+=" intel_iommu=on iommu=pt"
-        fi
+        # Intel's only, emulated ones on AMD processors too; AMD's own is on by itself.
+        words+=" intel_iommu=on iommu=pt"
     fi
     printf '%s' "${words# }"
 }
