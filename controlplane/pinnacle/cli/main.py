@@ -55,6 +55,7 @@ Exit codes: pinnacle-ctl help exit-codes
         "replay": ("pinnacle.cli.replay", "replay", "Turn captures into books and report on them."),
         "capture": ("pinnacle.cli.capture", "capture", "Look into captures, or make one."),
         "config": ("pinnacle.cli.config", "config", "Check and show configuration files."),
+        "host": ("pinnacle.cli.host", "host", "Check this machine, show its interfaces."),
         "version": ("pinnacle.cli.version", "version", "What this build is and contains."),
         "help": ("pinnacle.cli.main", "help_command", "Help on a topic: exit-codes."),
     },
