@@ -73,12 +73,11 @@ static void count_socket(const struct xsk *x, uint64_t drops[])
 
 void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[])
 {
-    uint64_t steered, arrived = 0;
+    struct steer_counters own;
+    uint64_t arrived = 0;
     /* Steered frames first: none of them can then be missing from what is read later. */
-    steer_device_count(a->device, a->queue_mask, seen);
-    for (uint32_t v = 0; v < STEER_VERDICTS; v++)
-        seen->verdict[v] -= a->base.verdict[v];
-    steered = seen->verdict[STEER_STEERED];
+    steer_device_count(a->device, a->queue_mask, &own);
+    uint64_t steered = own.verdict[STEER_STEERED] - a->base_steered;
     for (uint32_t q = 0; q < a->queues; q++) {
         count_socket(&a->queue[q], drops);
         arrived += a->queue[q].received + xsk_waiting(&a->queue[q]);
@@ -86,11 +85,12 @@ void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[
     arrived += drops[PN_R_IO_RING_FULL] + drops[PN_R_IO_NO_BUFFER] + drops[PN_R_IO_FRAME_HUGE];
     a->lost_between = most(a->lost_between, steered > arrived ? steered - arrived : 0);
     drops[PN_R_IO_REDIRECT] = a->lost_between;
+    *seen = (struct steer_counters){0};
     if (a->first_on_device) {
-        struct steer_counters all;
-        steer_device_count(a->device, UINT64_MAX, &all);
-        drops[PN_R_IO_NO_SOCKET] = all.verdict[STEER_NO_SOCKET] - a->base_no_socket;
+        steer_device_count(a->device, UINT64_MAX, seen);
+        drops[PN_R_IO_NO_SOCKET] = seen->verdict[STEER_NO_SOCKET];
     }
+    seen->verdict[STEER_STEERED] = steered;
 }
 
 static void af_xdp_stats(struct io_port *port, struct io_stats *out)

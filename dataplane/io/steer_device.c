@@ -187,6 +187,8 @@ int steer_device_attach(struct steer_device *d, struct error *e)
         d->link = bpf_link_create(d->program, (int)d->ifindex, BPF_XDP, &options);
         if (d->link < 0)
             rc = d->link;
+        if (d->link < 0 && modes[i] == XDP_NATIVE)
+            d->native_errno = (uint32_t)-rc;
         d->attached = d->link >= 0;
         d->native = modes[i] == XDP_NATIVE;
     }
