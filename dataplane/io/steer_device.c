@@ -25,7 +25,7 @@ static int keep_quiet(enum libbpf_print_level level, const char *format, va_list
 
 static int cannot(const struct steer_device *d, struct error *e, const char *what, int err)
 {
-    if (err == EPERM || err == EACCES)
+    if (err == EPERM)
         return error_set(e, -EPERM,
                          "%s: cannot %s: not permitted; it takes CAP_BPF, CAP_NET_ADMIN and "
                          "CAP_NET_RAW, so run as root",
@@ -59,7 +59,7 @@ static int load(struct steer_device *d, struct error *e)
     if (!d->object)
         return cannot(d, e, "read the steering program", errno);
     struct bpf_map *counters = bpf_object__find_map_by_name(d->object, STEER_COUNTERS);
-    int rc = bpf_map__set_max_entries(counters, d->processors * STEER_QUEUES);
+    int rc = bpf_map__set_max_entries(counters, d->processors * STEER_QUEUES * STEER_VERDICTS);
     if (rc == 0)
         rc = bpf_object__load(d->object);
     if (rc != 0)

@@ -55,7 +55,9 @@ def port_config(device: str, flows: Sequence[Flow], **more: Any) -> Any:
 class LiveEngine:
     """An engine whose only input is an af_xdp port of a namespace. Time is 1 us a poll."""
 
-    def __init__(self, where: Namespace, flows: Sequence[Flow], **port: Any) -> None:
+    def __init__(
+        self, where: Namespace, flows: Sequence[Flow], *, device: str = "", **port: Any
+    ) -> None:
         self._err = ffi.new("char[]", ERR_BYTES)
         cfg = ffi.new("struct pn_config *")
         lib.pn_config_default(cfg)
@@ -66,7 +68,8 @@ class LiveEngine:
         self._now = 10**18
         with where.inside():
             rc = lib.pn_engine_add_port(
-                self._engine, port_config(where.device, flows, **port), self._err, ERR_BYTES
+                self._engine, port_config(device or where.device, flows, **port), self._err,
+                ERR_BYTES,
             )
         if rc:
             text = self._text()

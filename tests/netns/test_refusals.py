@@ -47,7 +47,7 @@ def assert_works(made: Wire) -> None:
 
 
 def test_unknown_interface(pair: Wire) -> None:
-    assert refusal(pair, device=b"nope7") == (
+    assert refusal(pair, device="nope7") == (
         'no network interface "nope7"; ip link shows what there is'
     )
 
@@ -187,7 +187,7 @@ def as_nobody(made: Wire, keep: str) -> "subprocess.CompletedProcess[str]":
     [("", "pn0: cannot load the steering program: not permitted; it takes CAP_BPF, CAP_NET_ADMIN"
           " and CAP_NET_RAW, so run as root"),
      (",+bpf,+net_admin", "pn0: an AF_XDP socket needs CAP_NET_RAW; run as root"),
-     (",+bpf,+net_admin,+net_raw", "pn0: 16 MiB of buffers are beyond the limit of locked memory;"
+     (",+bpf,+net_admin,+net_raw", "pn0: 18 MiB of buffers are beyond the limit of locked memory;"
       " give the program CAP_IPC_LOCK or raise ulimit -l"),
      (",+bpf,+net_admin,+net_raw,+ipc_lock", "")],
 )  # fmt: skip
