@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.effort import effort
 
-BUILD = Path(os.environ.get("PINNACLE_BUILD") or Path(__file__).resolve().parents[2] / "build/checks")
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PINNACLE_BUILD") or ROOT / "build/checks")
 PROGRAM = BUILD / "tests/bpf/steer_run"
 
 PASS, REDIRECT = 2, 4

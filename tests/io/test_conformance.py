@@ -18,9 +18,7 @@ KINDS = ("pcap", "memory", "af_xdp", "af_xdp_large", "af_xdp_generic", "af_xdp_q
 def built() -> list[str]:
     if not PROGRAM.exists():
         pytest.skip(f"{PROGRAM} is not built (scripts/dev.sh build)")
-    return subprocess.run(
-        [PROGRAM], capture_output=True, text=True, check=True
-    ).stdout.split()
+    return subprocess.run([PROGRAM], capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_kinds_are_known() -> None:
@@ -31,9 +29,7 @@ def test_kinds_are_known() -> None:
 def test_port(kind: str) -> None:
     if kind not in built():
         pytest.skip(f"this build has no {kind} port")
-    done = subprocess.run(
-        [PROGRAM, kind], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = subprocess.run([PROGRAM, kind], capture_output=True, text=True, timeout=300, check=False)
     if done.returncode == 77:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, f"{done.stdout[-4000:]}{done.stderr[-4000:]}"

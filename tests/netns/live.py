@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-
 from pinnacle.abi import ffi, lib
+
 from tests.netns.net import Namespace
 from tests.oracle import pcap
 
@@ -18,7 +18,7 @@ ERR_BYTES = 512
 Flow = tuple[str, int]
 
 
-class PortRefused(Exception):
+class PortRefusedError(Exception):
     """The port did not open; the text is the one line that the user sees."""
 
 
@@ -68,13 +68,15 @@ class LiveEngine:
         self._now = 10**18
         with where.inside():
             rc = lib.pn_engine_add_port(
-                self._engine, port_config(device or where.device, flows, **port), self._err,
+                self._engine,
+                port_config(device or where.device, flows, **port),
+                self._err,
                 ERR_BYTES,
             )
         if rc:
             text = self._text()
             self.close()
-            raise PortRefused(text)
+            raise PortRefusedError(text)
 
     def _text(self) -> str:
         return ffi.string(self._err).decode()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from pinnacle.replay import Replay
+
 from tests.netns.live import (
     LiveEngine,
     Sender,

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from pinnacle.abi import lib
-from tests.netns.live import LiveEngine, PortRefused, Sender, datagram, feed, need_af_xdp
+
+from tests.netns.live import LiveEngine, PortRefusedError, Sender, datagram, feed, need_af_xdp
 from tests.netns.net import Wire, wire
 
 FLOWS = [("239.1.2.3", 26477)]
-BUILD = Path(os.environ.get("PINNACLE_BUILD") or Path(__file__).resolve().parents[2] / "build/checks")
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PINNACLE_BUILD") or ROOT / "build/checks")
 XDP_TOOL = BUILD / "tests/bpf/xdp_tool"
 
 
@@ -29,7 +30,7 @@ def pair() -> Iterator[Wire]:
 
 def refusal(made: Wire, **port: object) -> str:
     """The line with which the port is refused."""
-    with pytest.raises(PortRefused) as caught:
+    with pytest.raises(PortRefusedError) as caught:
         LiveEngine(made.near, FLOWS, **port)
     text = str(caught.value)
     assert text and "\n" not in text and len(text) < 200
@@ -106,7 +107,7 @@ def test_wrong_numbers(pair: Wire, name: str, value: int, text: str) -> None:
 
 
 def test_no_flows(pair: Wire) -> None:
-    with pytest.raises(PortRefused, match="give 1 to 128 flows to take, not 0"):
+    with pytest.raises(PortRefusedError, match="give 1 to 128 flows to take, not 0"):
         LiveEngine(pair.near, [])
 
 
@@ -133,7 +134,7 @@ def bare_socket(made: Wire) -> Iterator[None]:
 
 
 def test_queue_taken(pair: Wire) -> None:
-    with bare_socket(pair), pytest.raises(PortRefused) as caught:
+    with bare_socket(pair), pytest.raises(PortRefusedError) as caught:
         LiveEngine(pair.near, FLOWS)
     assert str(caught.value) == (
         "pn0: queue 0 has a socket of another program already; stop that program or choose "
@@ -172,7 +173,7 @@ def as_nobody(made: Wire, keep: str) -> "subprocess.CompletedProcess[str]":
         "class Here(Namespace):\n"
         "    def inside(self): return contextlib.nullcontext()\n"
         f"try: LiveEngine(Here('', 'pn0', ''), {FLOWS!r})\n"
-        "except PortRefused as refused: print(refused)\n"
+        "except PortRefusedError as refused: print(refused)\n"
     )
     root = Path(__file__).resolve().parents[2]
     return made.near.run(
@@ -232,7 +233,7 @@ def test_left_over_program(pair: Wire, mode: str) -> None:
 def test_foreign_program(pair: Wire, mode: str, command: str) -> None:
     """A program of somebody else stays; the command that is given takes it off."""
     program = tool(pair, "leave", "pn0", "somebody", mode)
-    with pytest.raises(PortRefused) as caught:
+    with pytest.raises(PortRefusedError) as caught:
         LiveEngine(pair.near, FLOWS)
     assert str(caught.value) == (
         f"pn0 has another XDP program (id {program}, somebody); detach it: {command}"
@@ -244,7 +245,7 @@ def test_foreign_program(pair: Wire, mode: str, command: str) -> None:
 
 def test_dispatcher(pair: Wire) -> None:
     program = tool(pair, "leave", "pn0", "xdp_dispatcher", "native")
-    with pytest.raises(PortRefused) as caught:
+    with pytest.raises(PortRefusedError) as caught:
         LiveEngine(pair.near, FLOWS)
     assert str(caught.value) == (
         f"pn0 has libxdp's dispatcher (program id {program}); detach it: xdp-loader unload pn0 "
@@ -269,7 +270,7 @@ def test_program_held_by_a_process(pair: Wire, name: str) -> None:
     try:
         assert holder.stdout is not None
         program = holder.stdout.readline().strip()
-        with pytest.raises(PortRefused) as caught:
+        with pytest.raises(PortRefusedError) as caught:
             LiveEngine(pair.near, FLOWS)
         assert str(caught.value) == {
             "pn_steer": f"pn0 is in use by another data plane (pid {holder.pid}); stop it, or use "
@@ -284,8 +285,11 @@ def test_program_held_by_a_process(pair: Wire, name: str) -> None:
 
 
 def test_second_start(pair: Wire) -> None:
-    """Two ports on one queue of one interface, in one process and in another."""
-    with LiveEngine(pair.near, FLOWS), pytest.raises(PortRefused, match="queue 0 has a socket"):
+    """Two ports of one process on one queue of one interface."""
+    with (
+        LiveEngine(pair.near, FLOWS),
+        pytest.raises(PortRefusedError, match="queue 0 has a socket"),
+    ):
         LiveEngine(pair.near, FLOWS)
     assert_works(pair)
 
