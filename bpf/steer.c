@@ -135,8 +135,7 @@ static __always_inline int parse(struct xdp_md *ctx, __u32 *group_be, __u16 *por
     return parse_udp(ctx, p, end, at, header, port_be);
 }
 
-SEC("xdp")
-int pn_steer(struct xdp_md *ctx)
+__attribute__((section("xdp"), used)) int pn_steer(struct xdp_md *ctx)
 {
     __u32 queue = ctx->rx_queue_index, group_be = 0;
     __u16 port_be = 0;

@@ -1,6 +1,6 @@
 /*
- * bench_af_xdp.c - the af_xdp port on a veth pair in a namespace of its own, fed by the kernel's live
- * frames with one message a datagram: what a plain receive loop gets, what the whole engine gets,
+ * bench_af_xdp.c - the af_xdp port on a veth pair in a namespace of its own, fed by the kernel's
+ * live frames with one message a datagram: what a plain receive loop gets, what the whole engine gets,
  * whether anything is lost at 0.8 of that, and how long frames take to the published book.
  *
  *   bench_af_xdp SYMBOLS MESSAGES ROUNDS SECONDS

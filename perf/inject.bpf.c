@@ -1,7 +1,7 @@
 /*
  * inject.bpf.c - a frame source for veth: run by the kernel's live-frame test run, it writes the
- * next frame of a prepared list into the frame that it is given and sends it out of an interface, at
- * a given pace. No product code.
+ * next frame of a prepared list into the frame that it is given and sends it out of an interface,
+ * at a given pace. No product code.
  *
  * Each frame is stamped with the time it was sent at in its source address, and carries the number
  * of the pass over the list in its MoldUDP64 session, so that a list can be sent again and again.
@@ -41,8 +41,7 @@ static long wait_once(__u32 i __attribute__((unused)), struct wait *w)
     return w->now >= w->until;
 }
 
-SEC("xdp")
-int inject(struct xdp_md *ctx)
+__attribute__((section("xdp"), used)) int inject(struct xdp_md *ctx)
 {
     __u32 zero = 0;
     struct inject_state *s = bpf_map_lookup_elem(&state, &zero);

@@ -94,7 +94,7 @@ static void make_frame(struct inject_frame *f, const uint8_t *block, uint64_t se
 
 void inject_open(const struct bench_stream *s, const char *device)
 {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "inject");
+    struct bpf_object_open_opts options = {.sz = sizeof options, .object_name = "inject"};
     struct bpf_object *object = bpf_object__open_mem(inject_object, sizeof inject_object, &options);
     if (!object)
         bench_fail("inject", "no program");
@@ -115,8 +115,12 @@ void inject_open(const struct bench_stream *s, const char *device)
 static void *run(void *unused)
 {
     static uint8_t blank[INJECT_BYTES];
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = blank, .data_size_in = sizeof blank,
-                .repeat = (int)asked, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+    struct bpf_test_run_opts options = {.sz = sizeof options,
+                                        .data_in = blank,
+                                        .data_size_in = sizeof blank,
+                                        .repeat = (int)asked,
+                                        .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+                                        .batch_size = batch};
     int rc = bpf_prog_test_run_opts(program, &options);
     if (rc != 0)
         bench_fail("inject", strerror(-rc));

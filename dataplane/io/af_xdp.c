@@ -1,7 +1,7 @@
 /*
- * af_xdp.c - the af_xdp port: queues of one network device, whose wanted flows the steering program
- * (bpf/) brings here past the kernel's network stack. Owns the sockets and their buffers; shares the
- * program with other ports of this process on the same device.
+ * af_xdp.c - the af_xdp port: queues of one network device, whose wanted flows the steering
+ * program (bpf/) brings here past the kernel's network stack. Owns the sockets and their buffers;
+ * shares the program with other ports of this process on the same device.
  *
  * Every steered frame is handed out, waits in a ring, or is counted under one reason, so that
  * steered = handed out + waiting + drops. Opening and the report are af_xdp_open.c's.

@@ -52,7 +52,7 @@ static int map_shared(const struct steer_device *d, struct bpf_map *map, uint64_
 
 static int load(struct steer_device *d, struct error *e)
 {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = STEER_PROGRAM);
+    struct bpf_object_open_opts options = {.sz = sizeof options, .object_name = STEER_PROGRAM};
     libbpf_set_print(keep_quiet);
     d->processors = (uint32_t)libbpf_num_possible_cpus();
     d->object = bpf_object__open_mem(steer_object, sizeof steer_object, &options);
@@ -183,7 +183,7 @@ int steer_device_attach(struct steer_device *d, struct error *e)
     int rc = 0;
     pthread_mutex_lock(&lock);
     for (uint32_t i = 0; i < 2 && !d->attached; i++) {
-        LIBBPF_OPTS(bpf_link_create_opts, options, .flags = modes[i]);
+        struct bpf_link_create_opts options = {.sz = sizeof options, .flags = modes[i]};
         d->link = bpf_link_create(d->program, (int)d->ifindex, BPF_XDP, &options);
         if (d->link < 0)
             rc = d->link;

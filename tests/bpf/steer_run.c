@@ -64,8 +64,12 @@ static int run(const struct steer_device *d, const uint8_t *frame, uint32_t len)
 {
     static uint8_t after[FRAME_MAX];
     struct steer_counters was, is;
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = len,
-                .data_out = after, .data_size_out = sizeof after, .repeat = 1);
+    struct bpf_test_run_opts options = {.sz = sizeof options,
+                                        .data_in = frame,
+                                        .data_size_in = len,
+                                        .data_out = after,
+                                        .data_size_out = sizeof after,
+                                        .repeat = 1};
     steer_device_count(d, UINT64_MAX, &was);
     int rc = bpf_prog_test_run_opts(d->program, &options);
     if (rc != 0)

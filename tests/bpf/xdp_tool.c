@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         if (rc != 0)
             return fail("attach", rc);
     } else {
-        LIBBPF_OPTS(bpf_link_create_opts, options, .flags = mode);
+        struct bpf_link_create_opts options = {.sz = sizeof options, .flags = mode};
         int link = bpf_link_create(fd, ifindex, BPF_XDP, &options);
         if (link < 0)
             return fail("link", link);

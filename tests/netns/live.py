@@ -79,7 +79,7 @@ class LiveEngine:
             raise PortRefusedError(text)
 
     def _text(self) -> str:
-        return ffi.string(self._err).decode()
+        return str(ffi.string(self._err).decode())
 
     def close(self) -> None:
         lib.pn_engine_close(self._engine)

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pinnacle.replay import Replay
@@ -37,7 +38,7 @@ def replayed(path: Path) -> str:
         return replay.digest
 
 
-def live(made: Wire, path: Path, **port: object) -> tuple[str, LiveEngine]:
+def live(made: Wire, path: Path, **port: Any) -> tuple[str, LiveEngine]:
     frames = frames_of(path)
     flows = flows_of(frames)
     engine = LiveEngine(made.near, flows, **port)

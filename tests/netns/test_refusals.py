@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pinnacle.abi import lib
@@ -28,7 +29,7 @@ def pair() -> Iterator[Wire]:
         yield made
 
 
-def refusal(made: Wire, **port: object) -> str:
+def refusal(made: Wire, **port: Any) -> str:
     """The line with which the port is refused."""
     with pytest.raises(PortRefusedError) as caught:
         LiveEngine(made.near, FLOWS, **port)

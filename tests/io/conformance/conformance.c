@@ -235,7 +235,7 @@ static void test_sizes(void)
     port->ops->close(port);
 }
 
-/* Far more than fits while nobody reads: each frame is refused, received, or dropped and counted. */
+/* Far more than fits while nobody reads: each is refused, received, or dropped and counted. */
 static void test_slow_reader(void)
 {
     enum { FLOOD = 5000 };

@@ -44,7 +44,7 @@ struct fixture {
     int (*open)(const struct fixture *f, struct io_port **out, struct error *e);
     /* Brings a frame to the port (NULL where they are stored); -ENOSPC where it has no room. */
     int (*put)(struct io_port *port, const struct test_frame *frame);
-    /* Next frame that the port has sent, waiting for it a moment; its length or a negative errno. */
+    /* Next frame that the port has sent, waiting for it; its length or a negative errno. */
     int (*take)(struct io_port *port, uint8_t *data, uint32_t cap);
     void (*end)(void);
 };

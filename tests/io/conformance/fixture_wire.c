@@ -66,7 +66,7 @@ int wire_begin(const struct fixture *f)
     if (unshare(CLONE_NEWNET) != 0)
         return skip("a network namespace of its own takes root");
     silence();
-    /* As many queues on either side: a driver-mode program takes no fewer than the peer sends on. */
+    /* As many queues on either side: in driver mode no fewer than the peer sends on. */
     if (run("ip link add pn0 numrxqueues %1$u numtxqueues %1$u type veth "
             "peer name pn1 numrxqueues %1$u numtxqueues %1$u",
             how->queues) != 0)
