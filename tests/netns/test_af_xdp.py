@@ -1,6 +1,8 @@
 """Captures on a real interface through the af_xdp port: same books, nothing lost, nobody hurt."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from tests.netns.live import (
 from tests.netns.net import Namespace, Wire, wire
 from tests.support.captures import capture
 from tests.support.ctl import ctl
+from tests.support.effort import effort
 
 GROUP, PORT = "239.1.2.3", 26477
 
@@ -159,6 +162,58 @@ def ping(where: Namespace, address: str, count: int) -> int:
                     answered += 1
                     break
     return answered
+
+
+def test_malformed(pair: Wire) -> None:
+    """Bad datagrams of a wanted flow: steered or passed, and then each one counted once."""
+    good = datagram(GROUP, PORT)
+    bad = {
+        "net_udp_bad": good[:38] + b"\xff\xff" + good[40:],
+        "flow_unknown": good,
+        "passed_malformed": good[:60],
+        "passed_fragment": good[:20] + b"\x20\x00" + good[22:],
+        "passed_not_ip4": good[:12] + b"\x81\x00\0\1" * 3 + good[12:],
+    }
+    with LiveEngine(pair.near, [(GROUP, PORT)]) as engine, Sender(pair.far) as sender:
+        for frame in bad.values():
+            for _ in range(10):
+                sender.send(frame)
+        engine.until(20)
+        xstats = engine.xstats()
+        assert engine.drops() == {"net_udp_bad": 10, "flow_unknown": 10}
+        assert xstats["steered"] == engine.frames == 20
+        assert [xstats[k] for k in bad if k.startswith("passed")] == [10, 10, 10]
+
+
+def test_killed(pair: Wire) -> None:
+    """kill -9 under load: nothing stays on the interface, and the next one starts at once."""
+    root = Path(__file__).resolve().parents[2]
+    code = (
+        "from tests.netns.live import LiveEngine\n"
+        "from tests.netns.net import Namespace\n"
+        f"near = Namespace({pair.near.name!r}, {pair.near.device!r}, '')\n"
+        f"engine = LiveEngine(near, [({GROUP!r}, {PORT})])\n"
+        "print('ready', flush=True)\n"
+        "while True: engine.poll()\n"
+    )
+    with Sender(pair.far) as sender:
+        for round_ in range(effort(5, 100)):
+            process = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True
+            )
+            assert process.stdout is not None
+            with process.stdout:
+                assert process.stdout.readline() == "ready\n"
+                for _ in range(100 + 37 * round_):
+                    sender.send(datagram(GROUP, PORT))
+                assert "prog/xdp" in pair.near.run("ip", "link", "show", "pn0").stdout
+                process.kill()
+                process.wait()
+            assert "prog/xdp" not in pair.near.run("ip", "link", "show", "pn0").stdout
+        with LiveEngine(pair.near, [(GROUP, PORT)]) as engine:
+            feed(engine, sender, [datagram(GROUP, PORT)] * 100)
+            assert engine.frames == 100
+            assert engine.xstats()["xdp_leftovers_removed"] == 0
 
 
 def test_group_is_joined(pair: Wire) -> None:
