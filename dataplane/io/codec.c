@@ -114,7 +114,13 @@ static size_t step_zstd(struct source_codec *c, uint8_t *out, size_t room)
         c->done = c->in_end;
         return 0;
     }
-    ZSTD_inBuffer in = {c->in, c->in_tail, c->in_head};
+    /*
+     * A frame that lies whole in one call is decoded by a short cut of the library that is less
+     * strict than its streaming. A frame's first byte goes in alone, which rules the short cut
+     * out: the verdict does not depend on how the file was read.
+     */
+    size_t end = c->between ? c->in_head + 1 : c->in_tail;
+    ZSTD_inBuffer in = {c->in, end, c->in_head};
     ZSTD_outBuffer to = {out, room, 0};
     size_t rc = ZSTD_decompressStream(c->state, &to, &in);
     c->in_head = in.pos;

@@ -142,6 +142,20 @@ static void test_every_flip(void)
     }
 }
 
+/* An empty frame with a block that its window forbids (found by fuzzing): refused however read. */
+static void test_same_verdict(void)
+{
+    uint8_t frame[64] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, [60] = 3};
+    for (size_t chunk = 1; chunk <= sizeof frame; chunk++) {
+        struct source *s;
+        struct error e;
+        CHECK_EQ(source_open_memory(&s, frame, sizeof frame, chunk, 0, &e), 0);
+        CHECK_EQ(source_fill(s, 1), 0);
+        CHECK(s->at_end && s->bad);
+        source_close(s);
+    }
+}
+
 static void write_file(char *path, const struct bytes *b)
 {
     strcpy(path, "/tmp/pinnacle-test-XXXXXX");
@@ -253,6 +267,7 @@ int main(void)
     test_codecs();
     test_every_cut();
     test_every_flip();
+    test_same_verdict();
     test_messages();
     test_file_and_stdin();
     test_shrinking();
