@@ -12,7 +12,9 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define POOL_BYTES (1ull << 30) /* address space: what is never touched takes no memory */
+/* Of address space: what is never touched takes no memory. */
+#define POOL_BYTES (512ull << 20)
+#define POOL_RENEW (16ull << 20) /* in use before an input: holes left by large windows */
 
 static struct {
     uint8_t *base;
@@ -91,8 +93,7 @@ ZSTD_DStream *__wrap_ZSTD_createDStream(void)
     pool.open++;
     if (!pool.on)
         return __real_ZSTD_createDStream();
-    /* Holes that large windows left behind are closed now and then by beginning afresh. */
-    if (pool.kept && pool.used > POOL_BYTES / 2) {
+    if (pool.kept && pool.used > POOL_RENEW) {
         __real_ZSTD_freeDStream(pool.kept);
         pool.kept = NULL;
     }

@@ -61,15 +61,15 @@ static inline uint8_t *direct_copy(struct direct_buffer *b, const uint8_t *from,
 }
 
 /*
- * Handing out a chunk costs more than all else that a short input does, so 15 inputs in 16 begin
+ * Handing out a chunk costs more than all else that a short input does, so 63 inputs in 64 begin
  * with both handed out: one to the small locates, one to a chunk of locates that the input chooses.
  */
 static inline void direct_give_chunks(uint64_t hash)
 {
-    if (hash % 16 == 0)
+    if (hash % 64 == 0)
         return;
     direct.map.chunk[0] = 0;
-    direct.map.chunk[1 + (hash >> 4) % (LOCATE_CHUNKS - 1)] = INSTRUMENT_CHUNK;
+    direct.map.chunk[1 + (hash >> 6) % (LOCATE_CHUNKS - 1)] = INSTRUMENT_CHUNK;
     direct.header.instruments = DIRECT_INSTRUMENTS;
 }
 

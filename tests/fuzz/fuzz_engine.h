@@ -131,8 +131,6 @@ static inline void fuzz_push(struct pn_engine *e, const uint8_t *data, uint32_t 
 static inline void fuzz_push_payload(struct pn_engine *e, const uint8_t *payload, size_t n,
                                      uint64_t ts, size_t cut)
 {
-    uint8_t f[FUZZ_HEADERS + FUZZ_PAYLOAD] = {1, 0, 0x5e, 54, 12, 111, 2,   0,
-                                              0, 0, 0,    1,  8,  0,   0x45};
     if (n > FUZZ_PAYLOAD)
         n = FUZZ_PAYLOAD;
     if (cut > n)
@@ -141,6 +139,8 @@ static inline void fuzz_push_payload(struct pn_engine *e, const uint8_t *payload
         direct_push(payload, (uint32_t)(n - cut), (uint32_t)n, ts, IO_LINK_ETHERNET);
         return;
     }
+    uint8_t f[FUZZ_HEADERS + FUZZ_PAYLOAD] = {1, 0, 0x5e, 54, 12, 111, 2,   0,
+                                              0, 0, 0,    1,  8,  0,   0x45};
     store_u16_be(f + 16, (uint16_t)(28 + n));
     f[22] = 16;
     f[23] = 17;
