@@ -160,9 +160,10 @@ static void test_same_verdict(void)
 {
     /* An empty frame, with a block that its window forbids. */
     static const uint8_t window[64] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, [60] = 3};
-    /* A block that is too long, and looks like a skippable frame from the header's last byte on. */
-    static const uint8_t inside[16] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x50, 0x2a, 0x4d,
-                                       0x18, 3,    0,    0,    0,    'a',  'b',  'c'};
+    /* A skippable frame; one that looks like another skippable frame from its sixth byte on. */
+    static const uint8_t inside[27] = {0x50, 0x2a, 0x4d, 0x18, 3,    0,    0,    0,    'a',
+                                       'b',  'c',  0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x50, 0x2a,
+                                       0x4d, 0x18, 3,    0,    0,    0,    'a',  'b',  'c'};
     check_refused(window, sizeof window);
     check_refused(inside, sizeof inside);
 }
