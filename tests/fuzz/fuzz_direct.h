@@ -1,8 +1,8 @@
 /*
  * fuzz_direct.h - the parsers one after the other without an engine around them: framing,
  * sequencing and decoding of one channel, each input from a clean start. Cheap enough for
- * millions of inputs. Every payload ends where memory that ASan forbids begins, so that a read beyond
- * it is seen.
+ * millions of inputs. Every payload ends where memory that ASan forbids begins, so that a read
+ * beyond it is seen.
  */
 #ifndef PN_TESTS_FUZZ_DIRECT_H
 #define PN_TESTS_FUZZ_DIRECT_H
