@@ -123,6 +123,9 @@ _CLASSES: tuple[type[PinnacleError], ...] = (
     StartRefusedError, UnknownNameError, DifferentError,
 )  # fmt: skip
 
+#: exit code -> class, to raise again what another process refused with
+EXIT_CLASSES: dict[int, type[PinnacleError]] = {c.exit_code: c for c in _CLASSES}
+
 #: exit code -> (name, meaning); the one table that the help and the documentation show.
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("ok", "the command did what was asked"),
@@ -169,7 +172,8 @@ def from_c(code: int, message: str, step: str) -> PinnacleError:
     """The error for a negative errno and message of a C function.
 
     ``step`` says what was being done: ``input`` (opening a file), ``engine``, ``channel``,
-    ``region`` (attaching), ``run`` or ``control`` (the control segment). It decides what an errno such as EINVAL means.
+    ``region`` (attaching), ``run`` or ``control`` (the control segment). It decides what an errno
+    such as EINVAL means.
     """
     here, others = _BY_STEP[step]
     kind = here.get(-code) or _ANYWHERE.get(-code, others)

@@ -5,6 +5,7 @@ YAML is read with the safe loader only; a key given twice is an error, not a sur
 """
 
 import difflib
+import os
 import types
 import typing
 from pathlib import Path
@@ -22,10 +23,10 @@ KeyPath = tuple[str | int, ...]
 Config = TypeVar("Config", bound=Section)
 
 _MAX_BYTES = 1 << 20
-#: kinds of configuration file, and the example that shows every key
-KINDS: dict[str, tuple[type[ReplayConfig] | type[LiveConfig], str]] = {
-    "replay": (ReplayConfig, "configs/replay.yaml"),
-    "live": (LiveConfig, "configs/af_xdp.yaml"),
+#: kinds of configuration file
+KINDS: dict[str, type[ReplayConfig] | type[LiveConfig]] = {
+    "replay": ReplayConfig,
+    "live": LiveConfig,
 }
 
 
@@ -41,7 +42,22 @@ def load_live(path: str | Path) -> LiveConfig:
     """The checked configuration of a live instance from a file; raises like ``load_config``."""
     text = _read(path)
     data, lines = _parse(text, str(path))
-    return _validated(LiveConfig, data, lines, str(path))
+    return _placed(_validated(LiveConfig, data, lines, str(path)), Path(path))
+
+
+def _placed(config: LiveConfig, path: Path) -> LiveConfig:
+    """Captures and the log folder are found from the folder of the file that names them."""
+    folder = os.path.abspath(path.parent)  # noqa: PTH100  # not through symbolic links
+
+    def place(name: str) -> str:
+        return os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
+
+    ports = [
+        port.model_copy(update={"device": place(port.device)}) if port.kind == "pcap" else port
+        for port in config.ports
+    ]
+    log = config.log.model_copy(update={"dir": config.log.dir and place(config.log.dir)})
+    return config.model_copy(update={"ports": tuple(ports), "log": log})
 
 
 def load_any(path: str | Path) -> ReplayConfig | LiveConfig:
@@ -50,7 +66,7 @@ def load_any(path: str | Path) -> ReplayConfig | LiveConfig:
     data, lines = _parse(text, str(path))
     only_live = set(LiveConfig.model_fields) - set(ReplayConfig.model_fields)
     if only_live & {str(name) for name in data}:
-        return _validated(LiveConfig, data, lines, str(path))
+        return _placed(_validated(LiveConfig, data, lines, str(path)), Path(path))
     return _validated(ReplayConfig, data, lines, str(path))
 
 
@@ -180,7 +196,9 @@ def _complaint(item: dict[str, Any], path: KeyPath, model: type[BaseModel]) -> s
             else f"at most {context['max_length']}"
         )
     if kind == "model_type":
-        return f"expected keys and values: {', '.join(sorted(_section_at(model, path).model_fields))}"
+        return (
+            f"expected keys and values: {', '.join(sorted(_section_at(model, path).model_fields))}"
+        )
     if kind == "value_error":
         return f"{_shown(given)}{_one_line(context['error'])}"
     message = item["msg"].replace("Input should be", "must be").replace("Tuple", "list")

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,6 +37,7 @@ class Supervisor:
         self, config: LiveConfig, run_dir: Path, config_file: Path | None, echo: TextIO | None
     ) -> None:
         self.config, self.run_dir, self.config_file = config, run_dir, config_file
+        self.pid = os.getpid()
         self.state = "starting"
         self.started = datetime.now(UTC)
         self.since = time.monotonic()
@@ -79,12 +81,14 @@ class Supervisor:
         self.backoff = Backoff(self.config.restart)
         self.write_record()
         self.instance = Instance(self.record())
+        self._reader = Instance(self.instance.record)
 
     def record(self) -> dict[str, Any]:
         """What ``instance.json`` holds."""
         places = self.layout.places
         return {
-            "instance": self.config.instance, "supervisor_pid": os.getpid(),
+            "instance": self.config.instance, "supervisor_pid": self.pid,
+            "run_dir": str(self.run_dir),
             "control": str(places.control), "state": [str(path) for path in places.state],
             "memory_why": self.layout.why_no_hugepages,
             "config_file": str(self.config_file) if self.config_file else None,
@@ -95,6 +99,12 @@ class Supervisor:
     def write_record(self) -> None:
         """Puts ``instance.json`` in place."""
         paths.write_record(self.run_dir, self.record())
+
+    def reader(self) -> Instance:
+        """Views for requests, apart from those that the watch uses."""
+        if self._reader.record != self.instance.record:
+            self._reader = Instance(self.instance.record)
+        return self._reader
 
     # -- running
 
@@ -267,7 +277,7 @@ class Supervisor:
     async def _end(self, plane: DataPlane) -> None:
         """Stop command, then SIGTERM, then SIGKILL, each with its time."""
         limit = self.config.heartbeat.stop_s
-        steps = (
+        steps: tuple[Callable[[], object], ...] = (
             lambda: self.command("stop"),
             lambda: plane.signal(signal.SIGTERM),
             lambda: plane.signal(signal.SIGKILL),

@@ -3,6 +3,8 @@
 The same names as in the segment's layout, with text instead of numbers; times are ns.
 """
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Any
 
 from pinnacle import records, tables
@@ -86,6 +88,27 @@ def latency(view: View) -> dict[str, int]:
     }
 
 
+def _bucket_end(number: int) -> int:
+    """Largest value of a bucket: 16 linear ones a power of two, as in base/histogram.h."""
+    if number < 16:
+        return number
+    return (16 + number % 16 + 1 << number // 16 - 1) - 1
+
+
+_BUCKET_ENDS = [_bucket_end(i) for i in range(lib.PN_HIST_BUCKETS)]
+
+
+def histogram(view: View, ends_ns: tuple[int, ...]) -> tuple[list[int], int]:
+    """Cumulative counts up to each end and in all, and the sum in ns.
+
+    A bucket of the segment counts at the first end that is not below its own.
+    """
+    raw = ffi.new("struct pn_histogram *")
+    lib.pn_view_latency(view.handle, raw)
+    sums = [0, *accumulate(ffi.unpack(raw.bucket, lib.PN_HIST_BUCKETS))]
+    return [*(sums[bisect_right(_BUCKET_ENDS, end)] for end in ends_ns), sums[-1]], raw.sum
+
+
 def channel_state(channel: records.Channel) -> str:
     """One word for a channel: ended, waiting, lost, late, in-order or silent."""
     if not channel.datagrams:
@@ -97,11 +120,6 @@ def channel_state(channel: records.Channel) -> str:
         if is_it:
             return word
     return "in-order"
-
-
-def label(instrument: records.Instrument) -> str:
-    """The name, or ``#LOCATE`` for an instrument that the feed never named."""
-    return instrument.name or f"#{instrument.locate}"
 
 
 def book(
@@ -119,7 +137,7 @@ def book(
         return [quote(int(px), int(size), int(orders)) for px, size, orders in rows]
 
     return {
-        "instrument": label(instrument),
+        "instrument": records.label(instrument),
         "feed": instrument.feed,
         "channel": channels[instrument.channel] if instrument.channel < len(channels) else "",
         "state": top.state,

@@ -1,7 +1,7 @@
 """Logs as JSON lines: the supervisor's own, and turning over files that have become large.
 
-A line is ``{"time": ISO 8601 UTC, "level": ..., "source": ..., "event": ..., more}``. The data plane
-writes its own file and must never wait for Python, so its log is turned over by copying and
+A line is ``{"time": ISO 8601 UTC, "level": ..., "source": ..., "event": ..., more}``. The data
+plane writes its own file and must never wait for Python, so its log is turned over by copying and
 cutting, which a writer that appends does not notice.
 """
 

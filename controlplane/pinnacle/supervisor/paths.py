@@ -69,7 +69,7 @@ def find_run_dir(instance: str | None, given: str | None) -> Path:
 
 def _folders(root: Path) -> list[Path]:
     try:
-        return [entry for entry in root.iterdir() if entry.is_dir()]
+        return [entry for entry in root.iterdir() if (entry / RECORD).exists()]
     except OSError:
         return []
 

@@ -12,7 +12,7 @@ from typing import Any
 from pinnacle.abi import ffi, lib
 from pinnacle.config.live import LiveConfig
 from pinnacle.errors import PinnacleError, RegionError, UnknownNameError
-from pinnacle.records import Header
+from pinnacle.records import Header, label
 from pinnacle.region import View
 from pinnacle.supervisor import live_records
 
@@ -160,7 +160,7 @@ def books(
     for number, view in instance.views():
         channels = [c.name for c in view.channels]
         for one in view.instruments:
-            if names and live_records.label(one) not in names:
+            if names and label(one) not in names:
                 continue
             with contextlib.suppress(RegionError):
                 top = view.top(one.index)
@@ -168,7 +168,7 @@ def books(
                     continue
                 rows.append((top.changes, number, view, channels, one, top))
     rows.sort(key=lambda row: (-row[0], row[1], row[4].index))
-    missing = set(names or ()) - {live_records.label(row[4]) for row in rows}
+    missing = set(names or ()) - {label(row[4]) for row in rows}
     if missing and not state:
         raise UnknownNameError(
             f"no book {', '.join(sorted(missing))}; pinnacle-ctl get books lists them"
