@@ -85,6 +85,11 @@ def render(config: LiveConfig, places: Places) -> Any:
 
 
 def _port(into: Any, port: PortConfig, steers: list[tuple[int, int, int]]) -> None:
+    if len(port.device.encode()) >= lib.PN_DEVICE_LEN:
+        raise ConfigError(
+            f"port {port.name}: {port.device} is longer than {lib.PN_DEVICE_LEN - 1} bytes; "
+            "use a shorter path"
+        )
     into.name, into.device = port.name.encode(), port.device.encode()
     into.kind, into.mode = PORT_KINDS[port.kind], MODES[port.mode]
     for name in ("shard", "queue", "queues", "rx_ring", "tx_ring", "buffers", "buffer_bytes",
