@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from tests.docs.test_docs_replay import ROOT, blocks
-from tests.support import wire
 from tests.support.ctl import ctl
 from tests.support.live import Live, make
 

@@ -136,7 +136,10 @@ class Live:
     def books_valid(self) -> bool:
         facts = self.status_or_none()
         books = facts.get("books") or {}
-        return facts.get("state") == "running" and books.get("valid") and not books["stale"]
+        return facts.get("state") == "running" and bool(books.get("valid")) and not books["stale"]
+
+    def restarted(self, times: int) -> bool:
+        return bool(self.status_or_none()["data_plane"]["restarts"] == times)
 
     def nothing_left(self) -> None:
         """Neither process nor file."""

@@ -49,6 +49,7 @@ class Supervisor:
         self.attached_to: int | None = None
         self.metrics_address: str | None = None
         self._ever_ran = False
+        self._gave_up = False
         self._changing = asyncio.Lock()
         self._stop = asyncio.Event()
         self._replaced = asyncio.Event()
@@ -78,6 +79,7 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     self.run_dir.rmdir()
             raise
+        self.layout.segment.beat()  # before a data plane looks
         self.backoff = Backoff(self.config.restart)
         self.write_record()
         self.instance = Instance(self.record())
@@ -199,6 +201,7 @@ class Supervisor:
         self.log("error", "data plane ended", **facts)
         pause = self.backoff.failed(time.monotonic())
         if pause is None:
+            self._gave_up = True
             raise StartRefusedError(
                 f"the data plane failed {self.backoff.recent} times within "
                 f"{self.config.restart.window_s} s, the last time: "
@@ -303,11 +306,12 @@ class Supervisor:
             self.plane.forget()
 
     def close(self) -> None:
-        """Removes everything that the instance has, when its data plane has ended."""
+        """Removes everything that the instance has, when its data plane has ended; the logs of one
+        that gave up stay."""
         self.log("info", "stopped")
         self.log.close()
         self.layout.segment.close(remove=True)
-        layout.clean_up(self.run_dir, self.layout.places, self.config)
+        layout.clean_up(self.run_dir, self.layout.places, self.config, keep_logs=self._gave_up)
         self._lock.release()
 
     # -- keeping alive
