@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from tests.support import wire
 from tests.support.ctl import ctl
 from tests.support.live import Live, until
 
@@ -212,6 +213,45 @@ def test_restart_with_a_bad_file_changes_nothing(live: Live) -> None:
     done = live.ctl("restart")
     assert done.returncode == 7 and "metrics changed" in done.stderr
     assert live.plane() == plane and live.books_valid()
+
+
+def test_restart_out_of_a_pause(live: Live) -> None:
+    """A cause that was mended meanwhile need not wait for the pause to end."""
+    live.config["restart"] = {"delay_ms": 60_000, "max_ms": 60_000, "jitter": 0.0}
+    live.write()
+    live.up()
+    capture = live.folder / "day.pcap"
+    away = capture.rename(live.folder / "away.pcap")
+    os.kill(live.plane(), signal.SIGKILL)
+    facts = until(lambda: (f := live.status_or_none()).get("state") == "backing-off" and f)
+    assert facts["data_plane"]["pid"] is None and facts["data_plane"]["next_start_s"] > 30
+    assert "next start in" in live.ctl("status").stdout
+    away.rename(capture)
+    assert live.ctl("restart").returncode == 0
+    until(live.books_valid)
+
+
+def test_two_shards(live: Live) -> None:
+    """Two threads with a port, a channel and a segment each."""
+    live.config["ports"].append({"name": "more", "kind": "pcap", "device": "b.pcap", "shard": 1})
+    wire.write_pcap(live.folder / "b.pcap", wire.day_frames(group=wire.GROUP_B, end=False))
+    line = {"group": wire.GROUP_B, "port": wire.PORT, "port_name": "more"}
+    live.config["channels"].append({"name": "second", "feed": "itch50", "lines": [line]})
+    live.config["shards"] = [{"idle_sleep_us": 500}, {"idle_sleep_us": 500}]
+    live.write()
+    live.up()
+    until(lambda: live.status_or_none()["books"]["valid"] == 4)
+    facts = live.status()
+    assert [shard["shard"] for shard in facts["shards"]] == [0, 1]
+    assert {feed["name"]: feed["messages"] for feed in facts["feeds"]} == {
+        "totalview": 19, "second": 19,
+    }  # fmt: skip
+    assert [port["rx_frames"] for port in facts["ports"]] == [5, 5]
+    os.kill(live.plane(), signal.SIGKILL)
+    until(lambda: live.restarted(1))
+    until(lambda: live.books_valid() and live.status_or_none()["books"]["valid"] == 4)
+    assert live.ctl("stop").returncode == 0
+    live.nothing_left()
 
 
 def test_readiness_and_watchdog(live: Live) -> None:

@@ -113,8 +113,9 @@ def test_region_of_another_build(live: Live) -> None:
 def _foreign_segment(kind: str) -> bytes:
     from pinnacle.abi import ffi, lib
 
-    text = (Path(__file__).resolve().parents[2] / "dataplane/shm/region.h").read_text()
-    magic = int(text.split("PN_REGION_MAGIC ")[1].split("ull")[0], 16)
+    name = {"control": "control.h", "state.0": "region.h"}[kind]
+    text = (Path(__file__).resolve().parents[2] / "dataplane/shm" / name).read_text()
+    magic = int(text.split("_MAGIC ")[1].split("ull")[0], 16)
     if kind == "control":
         raw = ffi.new("struct pn_control *")
     else:

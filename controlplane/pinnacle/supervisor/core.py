@@ -48,6 +48,7 @@ class Supervisor:
         self.plane: DataPlane | None = None
         self.attached_to: int | None = None
         self.metrics_address: str | None = None
+        self._wanted = config
         self._ever_ran = False
         self._gave_up = False
         self._changing = asyncio.Lock()
@@ -141,10 +142,11 @@ class Supervisor:
             ended = await self._watch(plane, ready)
             if self._stop.is_set():
                 return
+            if not self._replaced.is_set():
+                await self._recover(plane, ended)
             if self._replaced.is_set():  # by ``restart``: not a failure
                 self._replaced.clear()
-                continue
-            await self._recover(plane, ended)
+                self._change()
 
     def _start(self) -> DataPlane:
         """Adopts the data plane that runs, or starts one."""
@@ -212,7 +214,11 @@ class Supervisor:
             self.state, self.next_start = "backing-off", time.monotonic() + pause
             self.log("warning", "pausing before the next start", seconds=round(pause, 3))
             self._notify.send(STATUS=f"data plane failed, next start in {pause:.1f} s")
-            await self._pause(self._stop, pause)
+            while not (self._stop.is_set() or self._replaced.is_set()):
+                left = self.next_start - time.monotonic()
+                if left <= 0:
+                    break
+                await asyncio.sleep(min(left, 0.02))
             self.next_start = None
 
     def _last_words(self) -> str:
@@ -248,11 +254,10 @@ class Supervisor:
             plane = self.plane
             changed = config != self.config
             self.log("info", "restart asked for", changed=changed)
-            self._replaced.set()
+            self._wanted, self.state = config, "starting"
+            self._replaced.set()  # the new configuration is taken over before the next start
             if plane:
                 await self._end(plane)
-            if changed:
-                self._change(config)
             return {"changed": changed}
 
     def _reread(self) -> LiveConfig:
@@ -267,7 +272,11 @@ class Supervisor:
         layout.check_renders(config, self.layout.places)
         return config
 
-    def _change(self, config: LiveConfig) -> None:
+    def _change(self) -> None:
+        """Takes over the configuration that ``restart`` read; no data plane runs now."""
+        config = self._wanted
+        if config == self.config:
+            return
         self.layout.segment.close(remove=True)
         layout.remove_segments(self.layout.places)
         self.config = config
