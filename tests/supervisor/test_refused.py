@@ -11,6 +11,7 @@ from tests.support.live import Live
 
 
 def refused(live: Live, code: int, says: str) -> None:
+    """Detached and in the foreground alike."""
     live.write()
     for args in (("--detach",), ()):
         done = live.ctl("start", "--config", live.file, *args)
@@ -24,27 +25,27 @@ def refused(live: Live, code: int, says: str) -> None:
 
 def test_no_such_capture(live: Live) -> None:
     live.config["ports"][0]["device"] = "none.pcap"
-    refused(live, 17, "none.pcap")
+    refused(live, 3, "none.pcap")
 
 
 def test_not_a_capture(live: Live) -> None:
     (live.folder / "day.pcap").write_text("hello")
-    refused(live, 17, "not a capture")
+    refused(live, 7, "not a capture")
 
 
 def test_no_such_interface(live: Live) -> None:
     live.config["ports"][0].update(kind="af_xdp", device="nosuch0")
-    refused(live, 17, "file")  # the name of the port
+    refused(live, 3, "file")  # the name of the port
 
 
 def test_no_such_user(live: Live) -> None:
     live.config["user"] = "nobody-of-that-name"
-    refused(live, 17, "nobody-of-that-name")
+    refused(live, 3, "nobody-of-that-name")
 
 
 def test_no_such_cpu(live: Live) -> None:
     live.config["shards"] = [{"cpu": 1000}]
-    refused(live, 17, "1000")
+    refused(live, 7, "1000")
 
 
 def test_hugepages_required(live: Live) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pinnacle.config.live import LiveConfig
-from pinnacle.errors import ConfigError, PinnacleError, StartRefusedError
+from pinnacle.errors import EXIT_CLASSES, ConfigError, PinnacleError, StartRefusedError
 from pinnacle.supervisor import layout, logs, paths
 from pinnacle.supervisor.backoff import Backoff
 from pinnacle.supervisor.child import DataPlane, Exit
@@ -199,7 +199,10 @@ class Supervisor:
         self.last_exit, self.last_down_ms = plane.exit(), None
         facts = self.last_exit.facts()
         if not self._ever_ran:
-            raise StartRefusedError(self._last_words() or f"the data plane {self.last_exit.why}")
+            # The data plane's exit codes are ours; only a plain failure has a code of its own.
+            code = self.last_exit.code or 1
+            kind = EXIT_CLASSES.get(code, StartRefusedError) if code > 1 else StartRefusedError
+            raise kind(self._last_words() or f"the data plane {self.last_exit.why}")
         self.log("error", "data plane ended", **facts)
         pause = self.backoff.failed(time.monotonic())
         if pause is None:
