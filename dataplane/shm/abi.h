@@ -38,6 +38,13 @@ enum pn_feed {
     PN_FEEDS = 4
 };
 
+/* Whether missing messages of a channel are asked for again (docs/recovery.md). */
+enum pn_recovery {
+    PN_RECOVERY_NONE = 0,
+    PN_RECOVERY_GAPS = 1,      /* gaps: a full reorder window does not end the waiting */
+    PN_RECOVERY_FROM_START = 2 /* also what was sent before the stream was joined */
+};
+
 /* How messages are framed in a datagram. */
 enum pn_framing {
     PN_FRAMING_NONE = 0,
@@ -262,7 +269,7 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t reserved;
+    uint64_t wanted_end; /* messages next_seq .. wanted_end - 1 are missing and may still come */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };
@@ -371,7 +378,9 @@ struct pn_channel_config {
     uint32_t lines;
     uint32_t group_be[4];
     uint16_t port[4];
-    int32_t input[4]; /* number of the input, -1 = any */
+    int32_t input[4];  /* number of the input, -1 = any */
+    uint32_t recovery; /* enum pn_recovery */
+    uint32_t reserved;
 };
 
 /* One price level as readers see it. */

@@ -44,7 +44,7 @@ SIZE_IS(pn_pool, 64);
 SIZE_IS(pn_section, 24);
 SIZE_IS(pn_region_header, 448);
 SIZE_IS(pn_config, 64);
-SIZE_IS(pn_channel_config, 72);
+SIZE_IS(pn_channel_config, 80);
 SIZE_IS(pn_level, 24);
 SIZE_IS(pn_bbo, 64);
 SIZE_IS(pn_run, 72);
