@@ -3,4 +3,6 @@
 #include "scan.h"
 #include "shm/abi_control.h"
 #include "sim/flow.h"
+#include "sim/rerequest.h"
+#include "sim/send.h"
 #include "sim/wire.h"
