@@ -79,6 +79,11 @@ class View:
         return self._handle
 
     @property
+    def handle(self) -> Any:
+        """The C view, for readers of records that live instances have beside the books."""
+        return self._view
+
+    @property
     def header(self) -> records.Header:
         """Size, backing, writer's pid, and how many instruments and channels are in use."""
         return records.header_of(lib.pn_view_header(self._view))
