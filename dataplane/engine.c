@@ -160,6 +160,32 @@ int pn_engine_add_file(struct pn_engine *engine, const char *path, char *err, ui
     return report(err, err_len, rc, &e);
 }
 
+int pn_engine_add_port(struct pn_engine *engine, const struct pn_port_config *cfg, char *err,
+                       uint64_t err_len)
+{
+    struct error e = {0};
+    int rc = can_add(engine, &e);
+    if (rc == 0)
+        rc = io_open(&engine->input[engine->inputs], cfg, (uint16_t)engine->inputs, &e);
+    if (rc == 0)
+        engine->inputs++;
+    return report(err, err_len, rc, &e);
+}
+
+void pn_engine_set_now(struct pn_engine *engine, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < engine->inputs; i++)
+        engine->input[i]->now_ns = now_ns;
+}
+
+int pn_engine_port_status(struct pn_engine *engine, uint32_t input, struct pn_port_status *out)
+{
+    if (input >= engine->inputs || !engine->input[input]->ops->status)
+        return -ENOENT;
+    engine->input[input]->ops->status(engine->input[input], out);
+    return 0;
+}
+
 int pn_engine_add_memory(struct pn_engine *engine, uint64_t bytes, uint32_t frames, char *err,
                          uint64_t err_len)
 {
@@ -240,7 +266,7 @@ int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
     p->counters->peak_orders = p->books.orders.pool->order_used;
     struct io_stats stats = {0};
     p->port->ops->stats(p->port, &stats);
-    for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
+    for (uint32_t i = PN_R_IO_RECORD_CUT; i < PN_R_NET_SHORT; i++)
         if (i != PN_R_IO_LINK_TYPE) /* counted by net */
             p->counters->drops[i] = stats.drops[i];
     p->counters->now_ns = p->counters->last_ns;

@@ -64,7 +64,8 @@ struct pn_port_config {
     uint32_t hw_time; /* 1: receive time of the device where it has one */
     uint32_t mtu;     /* 0 = as the device has it */
     uint32_t steers;
-    uint32_t reserved[3];
+    uint32_t need_hugepages; /* 1: refuse to start without them; 0: used where there are some */
+    uint32_t reserved[2];
     struct pn_steer steer[128];
 };
 
