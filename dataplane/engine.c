@@ -10,6 +10,7 @@
 
 #include "api.h"
 #include "base/ticks.h"
+#include "digest.h"
 #include "pipeline.h"
 #include "shm/view.h"
 
@@ -288,21 +289,10 @@ void pn_engine_progress(struct pn_engine *engine, uint64_t *done, uint64_t *tota
         *total = 0;
 }
 
-/* What was delivered, by channel; they add up, as channels appear in any order. */
-static uint64_t digest_channel(const struct pn_channel *ch)
-{
-    uint64_t h = ch->feed;
-    for (uint32_t type = 0; type < PN_TYPES_MAX; type++)
-        h = ((h ^ ch->by_type[type]) * 0x9e3779b97f4a7c15ull) ^ h >> 29;
-    return ((h ^ ch->next_seq) * 0x9e3779b97f4a7c15ull ^ ch->messages) * 0x9e3779b97f4a7c15ull;
-}
-
 void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
 {
     const struct channels *c = &engine->pipeline.channels;
-    digest[0] = 0;
-    for (uint32_t i = 0; i < c->count; i++)
-        digest[0] += digest_channel(&c->pub[i]);
+    digest[0] = digest_channels(c->pub, c->count);
     digest[1] = book_digest(&engine->pipeline.books);
 }
 
