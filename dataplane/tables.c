@@ -63,12 +63,20 @@ uint64_t pn_abi_hash(void)
 #define PN_DPDK "not found"
 #endif
 
+#ifdef PN_AF_XDP
+#define AF_XDP_THERE ", af_xdp (libbpf " PN_AF_XDP ")"
+#define AF_XDP_LEFT_OUT ""
+#else
+#define AF_XDP_THERE ""
+#define AF_XDP_LEFT_OUT "; live port af_xdp (libbpf or clang not found)"
+#endif
+
 const char *pn_build_info(void)
 {
     return "version: 0.1.0\n"
            "compiler: " __VERSION__ "\n"
-           "ports: pcap, pcapng, raw ITCH, memory\n"
+           "ports: pcap, pcapng, raw ITCH, memory" AF_XDP_THERE "\n"
            "feeds: itch50, deep10, tops16\n"
-           "left out: live ports dpdk (libdpdk " PN_DPDK ") and af_xdp are not part of this "
-           "version\n";
+           "left out: live port dpdk (libdpdk " PN_DPDK ") is not part of this "
+           "version" AF_XDP_LEFT_OUT "\n";
 }

@@ -96,6 +96,13 @@ class View:
         return records.counters_of(out)
 
     @property
+    def digest(self) -> str:
+        """As ``Replay.digest``, of a region that nobody writes just then."""
+        out = ffi.new("uint64_t[2]")
+        lib.pn_view_digest(self._view, out)
+        return f"{out[0]:016x}{out[1]:016x}"
+
+    @property
     def stages(self) -> dict[str, records.StageTime]:
         """How long the calls of each stage took; all zero unless stages were timed."""
         found, out = {}, ffi.new("struct pn_histogram *")

@@ -20,6 +20,13 @@
     REASON(IO_LINK_TYPE, "io_link_type", "link type that is not decoded") \
     REASON(IO_INTERFACE, "io_interface", "record of an undeclared pcapng interface") \
     REASON(IO_SNAPPED, "io_snapped", "frame cut by the capture's snap length (note)") \
+    REASON(IO_RING_FULL, "io_ring_full", "receive ring full: the reader was too slow") \
+    REASON(IO_NO_BUFFER, "io_no_buffer", "no free buffer for a received frame") \
+    REASON(IO_NO_SOCKET, "io_no_socket", \
+           "frame of a wanted flow on a device queue that no port polls; left to the kernel") \
+    REASON(IO_REDIRECT, "io_redirect", "steered frame that the kernel could not hand over") \
+    REASON(IO_DEVICE_MISSED, "io_device_missed", "frame that the device had no room for") \
+    REASON(IO_DEVICE_ERROR, "io_device_error", "frame that the device received damaged") \
     /* net: headers up to UDP */ \
     REASON(NET_SHORT, "net_short", "frame ends inside a header") \
     REASON(NET_NOT_IP, "net_not_ip", "neither IPv4 nor IPv6 (ARP, LLDP, ...)") \
@@ -48,6 +55,13 @@
     REASON(SEQ_IMPLAUSIBLE, "seq_implausible", "sequence number too far ahead to be believed") \
     REASON(SEQ_HELD_FULL, "seq_held_full", "early datagram that did not fit the reorder window") \
     REASON(SEQ_AFTER_END, "seq_after_end", "new messages after the end of the session") \
+    /* recovery: answers of re-request servers */ \
+    REASON(RECOVERY_BAD, "recovery_bad", "answer of a re-request server that is malformed") \
+    REASON(RECOVERY_SESSION, "recovery_session", "answer for a session that does not run") \
+    REASON(RECOVERY_UNASKED, "recovery_unasked", "answer with messages not asked for") \
+    REASON(RECOVERY_FULL, "recovery_full", "answer that the shard had no room for") \
+    /* recorder */ \
+    REASON(TAP_FULL, "tap_full", "frame left out of a recording that was too slow (note)") \
     /* decoding */ \
     REASON(MSG_SHORT, "msg_short", "message shorter than its type demands") \
     REASON(MSG_LONG, "msg_long", "message longer than known; the known part is used (note)") \

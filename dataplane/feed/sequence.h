@@ -57,6 +57,7 @@ struct sequencer {
     uint8_t missing;     /* messages are known to be missing */
     uint8_t has_old;     /* old_session names one */
     uint8_t end_pending; /* the end was announced at `target`, messages before it are missing */
+    uint8_t recovery;    /* enum pn_recovery: missing messages are asked for (live/recovery.h) */
     uint64_t gap_end;    /* next number after the last gap */
     uint64_t target;     /* highest next number that a line has spoken of */
     uint64_t waiting_ns; /* since when the first missing message is missed */
@@ -121,6 +122,11 @@ PN_HOT int sequence_push_next(struct sequencer *s, const struct packet *p, struc
     return 1;
 }
 
+/*
+ * Goes on with the session that a channel's record names, behind the last message in its books;
+ * what was delivered beyond that is missing. For a region that was taken over, before any packet.
+ */
+void sequence_resume(struct sequencer *s, uint64_t now_ns);
 /* Time goes on without packets of this channel: gives up what has been missing for too long. */
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */
