@@ -80,6 +80,8 @@ int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_chan
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out);
 /* Histogram of how long the calls of a stage took, in ticks; empty unless timing was asked for. */
 int pn_view_stage(const struct pn_view *view, uint32_t stage, struct pn_histogram *out);
+/* Digest as pn_engine_digest, of a region that nobody writes just then. */
+void pn_view_digest(const struct pn_view *view, uint64_t digest[2]);
 /* Value that a share (0 to 1) of the records does not exceed, within 6 %; 0 if there are none. */
 uint64_t pn_histogram_quantile(const struct pn_histogram *histogram, double share);
 /* Index of the instrument of that name, from `from` on; -ENOENT. */

@@ -63,7 +63,7 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
     };
     book_apply(&p->books, &ev);
     if (run->kind == RUN_RESET)
-        ch->pub->resets_applied = ch->pub->resets;
+        ch->pub->resets_applied++; /* others may be queued behind it */
     keep(limits, &ev);
 }
 
@@ -78,6 +78,8 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
     for (uint32_t i = 0; i < n; i++) {
         ev[i].seq = seq;
         ev[i].rx_ns = rx_ns;
+        /* Said inside the book's lock, and once the message is in the book whole. */
+        p->books.applied = i + 1 == n ? &ch->pub->applied_seq : NULL;
         book_apply(&p->books, &ev[i]);
         keep(limits, &ev[i]);
     }

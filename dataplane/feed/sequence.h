@@ -57,6 +57,7 @@ struct sequencer {
     uint8_t missing;     /* messages are known to be missing */
     uint8_t has_old;     /* old_session names one */
     uint8_t end_pending; /* the end was announced at `target`, messages before it are missing */
+    uint8_t recovery;    /* enum pn_recovery: missing messages are asked for (live/recovery.h) */
     uint64_t gap_end;    /* next number after the last gap */
     uint64_t target;     /* highest next number that a line has spoken of */
     uint64_t waiting_ns; /* since when the first missing message is missed */

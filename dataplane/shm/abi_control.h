@@ -164,7 +164,7 @@ struct pn_port_status {
     uint64_t empty_polls;
     uint64_t drops[96]; /* by reason */
     uint32_t xstats;
-    uint32_t reserved;
+    uint32_t seq; /* odd while the record is being written */
     struct pn_xstat xstat[64];
 };
 
@@ -175,15 +175,18 @@ struct pn_daemon {
     uint64_t commands;    /* number of the last command done */
     int64_t command_code; /* 0 or a negative errno, of that command */
     char command_text[256];
-    uint64_t control_lost;   /* times that the control plane's heartbeat was missed */
-    uint64_t control_ok;     /* 1: it is there */
-    uint64_t capturing;      /* 1: frames are being recorded */
-    uint64_t captured;       /* frames recorded */
-    uint64_t capture_drops;  /* frames that the recorder was too slow for */
-    uint64_t rerequests;     /* re-request datagrams sent */
-    uint64_t rerequest_hits; /* datagrams received in answer */
-    uint64_t rerequest_late; /* gaps that no server closed in time */
-    uint64_t repaired;       /* books rebuilt when this segment was attached again */
-    uint64_t reattach_ns;    /* how long the last re-attach took */
-    uint64_t reserved[5];
+    uint64_t control_lost;      /* times that the control plane's heartbeat was missed */
+    uint64_t control_ok;        /* 1: it is there */
+    uint64_t capturing;         /* 1: frames are being recorded */
+    uint64_t captured;          /* frames recorded */
+    uint64_t capture_drops;     /* frames that the recorder was too slow for */
+    uint64_t rerequests;        /* re-request datagrams sent */
+    uint64_t rerequest_hits;    /* datagrams received in answer */
+    uint64_t rerequest_late;    /* gaps that no server closed in time */
+    uint64_t repaired;          /* books rebuilt when this segment was attached again */
+    uint64_t reattach_ns;       /* how long the last re-attach took */
+    uint64_t rerequest_refused; /* answers not let in */
+    uint64_t live;              /* 1 once ports and threads are up */
+    uint64_t prefaulted;        /* 1 once all memory of the segment is mapped */
+    uint64_t reserved[2];
 };

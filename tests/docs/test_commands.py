@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# These two are run by test_docs_replay.py, on the small capture that they are written for.
-RUN_THERE = {"replay.md", "python.md"}
+# These are run by test_docs_replay.py and test_docs_live.py, on what they are written for.
+RUN_THERE = {"replay.md", "python.md", "live.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [page for page in PAGES if page.name not in RUN_THERE]
 SKIP_MARK = re.compile(r"<!-- not run: (.+) -->")
