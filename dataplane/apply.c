@@ -61,6 +61,10 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
         .aux = run->kind == RUN_RESET ? (uint32_t)run->count : 0,
     };
     book_apply(&p->books, &ev);
+    if (run->kind == RUN_RESET) {
+        ch->pub->applied_seq = run->seq - 1;
+        ch->pub->applied_sessions = ch->pub->sessions;
+    }
     keep(limits, &ev);
 }
 
@@ -75,9 +79,12 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
     for (uint32_t i = 0; i < n; i++) {
         ev[i].seq = seq;
         ev[i].rx_ns = rx_ns;
+        /* Said inside the book's lock, and once the message is in the book whole. */
+        p->books.applied = i + 1 == n ? &ch->pub->applied_seq : NULL;
         book_apply(&p->books, &ev[i]);
         keep(limits, &ev[i]);
     }
+    ch->pub->applied_seq = seq;
 }
 
 /*
@@ -122,6 +129,7 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
     } else {
         return 0;
     }
+    ch->pub->applied_seq = seq;
     seqlock_end(&bk->seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;

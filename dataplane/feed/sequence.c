@@ -304,6 +304,7 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     s->begin_ns = s->newest_ns = p->sender_ns;
     ch->ended = 0;
     ch->unsequenced = p->unsequenced == 1;
+    ch->sessions++;
     publish_epoch(s, 0);
     uint64_t first = p->unsequenced || !p->seq || from_start ? 1 : p->seq;
     ch->first_seq = first;

@@ -270,6 +270,9 @@ struct pn_channel {
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
     uint64_t wanted_end; /* messages next_seq .. wanted_end - 1 are missing and may still come */
+    uint64_t applied_seq; /* last message whose effect is in the books */
+    uint32_t sessions;         /* begun by the stream ... */
+    uint32_t applied_sessions; /* ... and by the books; they differ while a reset is under way */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };
@@ -352,7 +355,7 @@ struct pn_region_header {
     uint32_t hugepages;    /* 1: backed by hugetlbfs */
     uint32_t instruments;  /* records in use */
     uint32_t channels;     /* records in use */
-    uint32_t reserved;
+    uint32_t config;       /* of a live engine: fingerprint of what its books depend on */
     struct pn_section section[16];
 };
 

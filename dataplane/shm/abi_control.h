@@ -164,7 +164,7 @@ struct pn_port_status {
     uint64_t empty_polls;
     uint64_t drops[96]; /* by reason */
     uint32_t xstats;
-    uint32_t reserved;
+    uint32_t seq; /* odd while the record is being written */
     struct pn_xstat xstat[64];
 };
 
@@ -186,5 +186,7 @@ struct pn_daemon {
     uint64_t repaired;          /* books rebuilt when this segment was attached again */
     uint64_t reattach_ns;       /* how long the last re-attach took */
     uint64_t rerequest_refused; /* answers not let in */
-    uint64_t reserved[4];
+    uint64_t live;              /* 1 once ports and threads are up */
+    uint64_t prefaulted;        /* 1 once all memory of the segment is mapped */
+    uint64_t reserved[2];
 };
