@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pinnacle.lab import space
 from pinnacle.lab.sender import Pace
 
@@ -70,8 +69,14 @@ class Setting:
                 pytest.fail(receiver.stderr.read())
             start = time.time() + 1.5  # lines begin together
             started += [
-                subprocess.Popen([sys.executable, "-m", "pinnacle.lab.feeder",
-                                  json.dumps({**task, "start": start})])
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "pinnacle.lab.feeder",
+                        json.dumps({**task, "start": start}),
+                    ]
+                )
                 for task in feeders
             ]
             out, err = receiver.communicate(timeout=seconds + 30)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pinnacle.capture.generate import Config, generate
 from pinnacle.replay import Replay
+
 from tests.live.setting import Setting, setting
 
 MESSAGES = 60_000
@@ -22,7 +22,7 @@ RATE = 20_000.0  # frames a second: two shared cores carry it without loss of th
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One day as raw ITCH (for the server), one line, and two lines with boundaries of their own."""
+    """One day as raw ITCH, as one line, and as two with boundaries of their own."""
     made = tmp_path_factory.mktemp("wire")
     day: dict[str, Any] = {"seed": 3, "symbols": 40, "messages": MESSAGES, "heartbeats_max": 1}
     generate(str(made / "day.itch"), Config(**day))
@@ -115,9 +115,7 @@ def replayed_patiently(record: Path) -> str:
         return run.digest
 
 
-def test_two_ports_are_merged(
-    two_pairs: Setting, folder: Path, truth: str, tmp_path: Path
-) -> None:
+def test_two_ports_are_merged(two_pairs: Setting, folder: Path, truth: str, tmp_path: Path) -> None:
     """Lines A and B on two interfaces, each with its losses; the record tells them apart."""
     record = tmp_path / "record.pcapng"
     feeders = [

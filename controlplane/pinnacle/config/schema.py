@@ -120,7 +120,7 @@ class ChannelConfig(Section):
     )  # fmt: skip
     recovery: RecoveryName = key(
         "none",
-        "as the live instance had it, so that its recordings replay the same: none, gaps, from_start",
+        "for recordings, as the live instance had it: none, gaps or from_start",
     )
 
 
