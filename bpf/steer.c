@@ -43,10 +43,10 @@ struct {
 /* Sized for the machine's processors before loading; read by the data plane without a call. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, STEER_QUEUES);
+    __uint(max_entries, STEER_QUEUES *STEER_VERDICTS);
     __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
-    __type(value, struct steer_counters);
+    __type(value, __u64);
 } pn_counters SEC(".maps");
 
 /* Which kinds of flows there are besides (group, port): bit 0 any port, 1 any group, 2 any. */
@@ -78,15 +78,33 @@ static __always_inline __u64 lookup(__u32 group_be, __u16 port_be)
     return mask;
 }
 
-/* The UDP datagram's destination, or why there is none that can be steered. */
-static __always_inline int parse(const __u8 *p, const __u8 *end, __u32 *group_be, __u16 *port_be)
+/* Behind an IPv4 header of any length: the port of the UDP header. No pointer moves by what the
+ * packet says, which the verifier allows only to those with CAP_PERFMON. */
+static __always_inline int parse_udp(struct xdp_md *ctx, const __u8 *ip, const __u8 *end, __u32 at,
+                                     __u32 header, __u16 *port_be)
 {
-    __u16 type;
-    __u32 header, total;
+    __u16 ports[2];
+    if (header == IP4_SHORTEST) {
+        if (ip + IP4_SHORTEST + UDP_HEADER > end)
+            return STEER_MALFORMED;
+        __builtin_memcpy(port_be, ip + IP4_SHORTEST + 2, sizeof(*port_be));
+        return STEER_STEERED;
+    }
+    if (bpf_xdp_load_bytes(ctx, at + header, ports, sizeof(ports)) != 0)
+        return STEER_MALFORMED;
+    *port_be = ports[1];
+    return STEER_STEERED;
+}
+
+/* The UDP datagram's destination, or why there is none that can be steered. */
+static __always_inline int parse(struct xdp_md *ctx, __u32 *group_be, __u16 *port_be)
+{
+    const __u8 *p = (const __u8 *)(long)ctx->data, *end = (const __u8 *)(long)ctx->data_end;
+    __u32 at = ETHERNET, header, total;
 
     if (p + ETHERNET > end)
         return STEER_MALFORMED;
-    type = load_be16(p + 12);
+    __u16 type = load_be16(p + 12);
     p += ETHERNET;
 #pragma unroll
     for (int i = 0; i < STEER_VLANS; i++) {
@@ -96,6 +114,7 @@ static __always_inline int parse(const __u8 *p, const __u8 *end, __u32 *group_be
             return STEER_MALFORMED;
         type = load_be16(p + 2);
         p += VLAN_TAG;
+        at += VLAN_TAG;
     }
     if (type != TYPE_IP4)
         return STEER_NOT_IP4;
@@ -103,7 +122,8 @@ static __always_inline int parse(const __u8 *p, const __u8 *end, __u32 *group_be
         return STEER_MALFORMED;
     header = (p[0] & 15) * 4u;
     total = load_be16(p + 2);
-    if (p[0] >> 4 != 4 || header < IP4_SHORTEST || total < header || p + total > end)
+    if (p[0] >> 4 != 4 || header < IP4_SHORTEST || total < header ||
+        at + total > bpf_xdp_get_buff_len(ctx))
         return STEER_MALFORMED;
     if (p[9] != PROTOCOL_UDP)
         return STEER_NOT_UDP;
@@ -112,20 +132,14 @@ static __always_inline int parse(const __u8 *p, const __u8 *end, __u32 *group_be
     if (total < header + UDP_HEADER)
         return STEER_MALFORMED;
     __builtin_memcpy(group_be, p + 16, sizeof(*group_be));
-    p += header;
-    if (p + UDP_HEADER > end)
-        return STEER_MALFORMED;
-    __builtin_memcpy(port_be, p + 2, sizeof(*port_be));
-    return STEER_STEERED;
+    return parse_udp(ctx, p, end, at, header, port_be);
 }
 
-SEC("xdp")
-int pn_steer(struct xdp_md *ctx)
+__attribute__((section("xdp"), used)) int pn_steer(struct xdp_md *ctx)
 {
-    const __u8 *p = (const __u8 *)(long)ctx->data, *end = (const __u8 *)(long)ctx->data_end;
     __u32 queue = ctx->rx_queue_index, group_be = 0;
     __u16 port_be = 0;
-    int action = XDP_PASS, verdict = parse(p, end, &group_be, &port_be);
+    int action = XDP_PASS, verdict = parse(ctx, &group_be, &port_be);
 
     if (verdict == STEER_STEERED) {
         __u64 mask = lookup(group_be, port_be);
@@ -142,9 +156,10 @@ int pn_steer(struct xdp_md *ctx)
     /* One writer a line: a queue's frames are handled on one processor at a time. */
     __u32 line = bpf_get_smp_processor_id() * STEER_QUEUES;
     line += queue < STEER_QUEUES ? queue : STEER_QUEUES - 1;
-    struct steer_counters *counters = bpf_map_lookup_elem(&pn_counters, &line);
-    if (counters)
-        counters->verdict[verdict & (STEER_VERDICTS - 1)]++;
+    __u32 index = line * STEER_VERDICTS + verdict;
+    __u64 *counter = bpf_map_lookup_elem(&pn_counters, &index);
+    if (counter)
+        ++*counter;
     return action;
 }
 

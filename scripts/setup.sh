@@ -35,7 +35,11 @@ libzstd-dev reads .zst captures
 python3-venv makes .venv
 python3-dev headers for the Python extension"
 packages_test="\
-clang builds the fuzzers
+clang builds the fuzzers and the steering program of af_xdp ports
+libbpf-dev loads that program; without it the build leaves af_xdp ports out
+libelf-dev libbpf reads programs with it
+iproute2 network namespaces and veth for the tests
+util-linux setpriv: tests without privileges
 libclang-rt-14-dev fuzzing and sanitizer run-time
 clang-format checks the C layout
 cppcheck checks the C code
@@ -109,8 +113,13 @@ PY
 
 hash_of_sources() {
     cd "$root"
-    find pyproject.toml meson.build meson.options dataplane controlplane -type f \
-        ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum | sha256sum
+    {
+        find pyproject.toml meson.build meson.options bpf dataplane controlplane -type f \
+            ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum
+        # What the build takes in where it is there.
+        pkg-config --modversion libbpf 2>&1 || true
+        command -v clang || true
+    } | sha256sum
 }
 
 # Does a step only when the stamp differs: stamped NAME VALUE COMMAND...

@@ -1,7 +1,7 @@
 /*
- * af_xdp.c - the af_xdp port: queues of one network device, whose wanted flows the steering program
- * (bpf/) brings here past the kernel's network stack. Owns the sockets and their buffers; shares the
- * program with other ports of this process on the same device.
+ * af_xdp.c - the af_xdp port: queues of one network device, whose wanted flows the steering
+ * program (bpf/) brings here past the kernel's network stack. Owns the sockets and their buffers;
+ * shares the program with other ports of this process on the same device.
  *
  * Every steered frame is handed out, waits in a ring, or is counted under one reason, so that
  * steered = handed out + waiting + drops. Opening and the report are af_xdp_open.c's.
@@ -73,12 +73,11 @@ static void count_socket(const struct xsk *x, uint64_t drops[])
 
 void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[])
 {
-    uint64_t steered, arrived = 0;
+    struct steer_counters own;
+    uint64_t arrived = 0;
     /* Steered frames first: none of them can then be missing from what is read later. */
-    steer_device_count(a->device, a->queue_mask, seen);
-    for (uint32_t v = 0; v < STEER_VERDICTS; v++)
-        seen->verdict[v] -= a->base.verdict[v];
-    steered = seen->verdict[STEER_STEERED];
+    steer_device_count(a->device, a->queue_mask, &own);
+    uint64_t steered = own.verdict[STEER_STEERED] - a->base_steered;
     for (uint32_t q = 0; q < a->queues; q++) {
         count_socket(&a->queue[q], drops);
         arrived += a->queue[q].received + xsk_waiting(&a->queue[q]);
@@ -86,11 +85,12 @@ void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[
     arrived += drops[PN_R_IO_RING_FULL] + drops[PN_R_IO_NO_BUFFER] + drops[PN_R_IO_FRAME_HUGE];
     a->lost_between = most(a->lost_between, steered > arrived ? steered - arrived : 0);
     drops[PN_R_IO_REDIRECT] = a->lost_between;
+    *seen = (struct steer_counters){0};
     if (a->first_on_device) {
-        struct steer_counters all;
-        steer_device_count(a->device, UINT64_MAX, &all);
-        drops[PN_R_IO_NO_SOCKET] = all.verdict[STEER_NO_SOCKET] - a->base_no_socket;
+        steer_device_count(a->device, UINT64_MAX, seen);
+        drops[PN_R_IO_NO_SOCKET] = seen->verdict[STEER_NO_SOCKET];
     }
+    seen->verdict[STEER_STEERED] = steered;
 }
 
 static void af_xdp_stats(struct io_port *port, struct io_stats *out)

@@ -18,9 +18,8 @@ struct af_xdp {
     uint64_t queue_mask;
     uint64_t lost_between; /* most that was ever missing between program and sockets */
     struct steer_device *device;
-    uint32_t first_on_device; /* this port answers for what belongs to no queue */
-    struct steer_counters base;
-    uint64_t base_no_socket;
+    uint32_t first_on_device; /* this port answers for what is left to the kernel */
+    uint64_t base_steered;    /* before it was opened */
     struct rtnl_link_stats64 base_link;
     struct netdev netdev;
     struct pn_port_config cfg;
@@ -29,7 +28,8 @@ struct af_xdp {
 int af_xdp_open(struct io_port **out, const struct pn_port_config *cfg, uint16_t input,
                 struct error *e);
 void af_xdp_status(struct io_port *port, struct pn_port_status *out);
-/* What the program saw on this port's queues since it was opened, and the drops by reason. */
+/* What the program steered to this port and, for the first one on a device, what it left to the
+ * kernel; and the drops by reason. */
 void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[]);
 
 extern const struct io_ops af_xdp_ops;

@@ -114,10 +114,9 @@ static int join_all(struct af_xdp *a, uint32_t ifindex, struct error *e)
 
 static void take_bases(struct af_xdp *a, const struct netdev_info *info)
 {
-    struct steer_counters all;
-    steer_device_count(a->device, a->queue_mask, &a->base);
-    steer_device_count(a->device, UINT64_MAX, &all);
-    a->base_no_socket = all.verdict[STEER_NO_SOCKET];
+    struct steer_counters before;
+    steer_device_count(a->device, a->queue_mask, &before);
+    a->base_steered = before.verdict[STEER_STEERED];
     a->base_link = info->stats;
     a->first_on_device = a->device->users == 1;
 }
@@ -181,6 +180,7 @@ static void add_program_xstats(const struct af_xdp *a, const struct steer_counte
             out->passed += seen->verdict[v];
     }
     netdev_add_xstat(out, "xdp_native", a->device->native);
+    netdev_add_xstat(out, "xdp_native_errno", a->device->native_errno);
     netdev_add_xstat(out, "xdp_leftovers_removed", a->device->removed);
 }
 

@@ -25,7 +25,7 @@ static int keep_quiet(enum libbpf_print_level level, const char *format, va_list
 
 static int cannot(const struct steer_device *d, struct error *e, const char *what, int err)
 {
-    if (err == EPERM || err == EACCES)
+    if (err == EPERM)
         return error_set(e, -EPERM,
                          "%s: cannot %s: not permitted; it takes CAP_BPF, CAP_NET_ADMIN and "
                          "CAP_NET_RAW, so run as root",
@@ -52,14 +52,14 @@ static int map_shared(const struct steer_device *d, struct bpf_map *map, uint64_
 
 static int load(struct steer_device *d, struct error *e)
 {
-    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = STEER_PROGRAM);
+    struct bpf_object_open_opts options = {.sz = sizeof options, .object_name = STEER_PROGRAM};
     libbpf_set_print(keep_quiet);
     d->processors = (uint32_t)libbpf_num_possible_cpus();
     d->object = bpf_object__open_mem(steer_object, sizeof steer_object, &options);
     if (!d->object)
         return cannot(d, e, "read the steering program", errno);
     struct bpf_map *counters = bpf_object__find_map_by_name(d->object, STEER_COUNTERS);
-    int rc = bpf_map__set_max_entries(counters, d->processors * STEER_QUEUES);
+    int rc = bpf_map__set_max_entries(counters, d->processors * STEER_QUEUES * STEER_VERDICTS);
     if (rc == 0)
         rc = bpf_object__load(d->object);
     if (rc != 0)
@@ -183,10 +183,12 @@ int steer_device_attach(struct steer_device *d, struct error *e)
     int rc = 0;
     pthread_mutex_lock(&lock);
     for (uint32_t i = 0; i < 2 && !d->attached; i++) {
-        LIBBPF_OPTS(bpf_link_create_opts, options, .flags = modes[i]);
+        struct bpf_link_create_opts options = {.sz = sizeof options, .flags = modes[i]};
         d->link = bpf_link_create(d->program, (int)d->ifindex, BPF_XDP, &options);
         if (d->link < 0)
             rc = d->link;
+        if (d->link < 0 && modes[i] == XDP_NATIVE)
+            d->native_errno = (uint32_t)-rc;
         d->attached = d->link >= 0;
         d->native = modes[i] == XDP_NATIVE;
     }

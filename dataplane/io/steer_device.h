@@ -20,8 +20,9 @@ struct steer_device {
     uint32_t ifindex;
     uint32_t users;
     uint32_t attached;
-    uint32_t native;  /* 1: in the driver; 0: generic, after the kernel has made a packet of it */
-    uint32_t removed; /* left-over programs that were taken off */
+    uint32_t native; /* 1: in the driver; 0: generic, after the kernel has made a packet of it */
+    uint32_t native_errno; /* why the driver did not take it */
+    uint32_t removed;      /* left-over programs that were taken off */
     struct bpf_object *object;
     int program, flows, sockets, link;
     uint32_t *wildcards;             /* variable of the program, mapped */

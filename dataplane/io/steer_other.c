@@ -156,7 +156,7 @@ static int explain(const char *name, const struct other *o, struct error *e)
 
 int steer_others(const char *name, uint32_t ifindex, uint32_t *removed, struct error *e)
 {
-    LIBBPF_OPTS(bpf_xdp_query_opts, found);
+    struct bpf_xdp_query_opts found = {.sz = sizeof found};
     if (bpf_xdp_query((int)ifindex, 0, &found) != 0)
         return 0; /* attaching will tell */
     struct other others[] = {{.program = found.drv_prog_id, .mode = XDP_DRV},

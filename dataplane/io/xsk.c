@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* Tries of one xsk_send to have the kernel take what is in the ring; it takes 32 frames at a time. */
+/* Tries of one xsk_send to have the kernel take what is in the ring, some 32 frames at a time. */
 enum { KICKS_MAX = 16 };
 
 PN_HOT uint32_t load_acquire(const uint32_t *p)
