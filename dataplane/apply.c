@@ -63,7 +63,7 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
     book_apply(&p->books, &ev);
     if (run->kind == RUN_RESET) {
         ch->pub->applied_seq = run->seq - 1;
-        ch->pub->applied_sessions = ch->pub->sessions;
+        ch->pub->applied_sessions++;
     }
     keep(limits, &ev);
 }

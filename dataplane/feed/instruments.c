@@ -29,6 +29,19 @@ void instrument_map_init(struct instrument_map *m, struct instruments *all, uint
         m->chunk[i] = INSTRUMENT_NONE;
 }
 
+void instrument_map_resume(struct instrument_map *m)
+{
+    uint32_t n = m->all->header->instruments;
+    if (m->feed != PN_FEED_ITCH50)
+        return; /* others are found by symbol, in the region itself */
+    for (uint32_t i = 0; i < n && i < m->all->max; i++) {
+        const struct pn_instrument *r = &m->all->record[i];
+        if (r->channel == m->channel && r->locate % INSTRUMENT_CHUNK == 0 &&
+            r->locate / INSTRUMENT_CHUNK < LOCATE_CHUNKS)
+            m->chunk[r->locate / INSTRUMENT_CHUNK] = i;
+    }
+}
+
 void instrument_map_renew(struct instrument_map *m)
 {
     memset(m->named, 0, sizeof m->named);

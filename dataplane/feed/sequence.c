@@ -456,3 +456,36 @@ void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
         settle(s, p->rx_ns, 0, out);
     }
 }
+
+/* The session as packets bring it, from its text. */
+static void session_of(const struct pn_channel *ch, uint64_t session[2])
+{
+    session[0] = session[1] = 0;
+    if (ch->framing == PN_FRAMING_MOLDUDP64)
+        memcpy(session, ch->session, 10);
+    else if (ch->framing == PN_FRAMING_IEXTP)
+        for (const char *c = ch->session; c < ch->session + PN_SESSION_LEN && *c; c++)
+            session[0] = session[0] * 10 + (uint64_t)(*c - '0');
+}
+
+void sequence_resume(struct sequencer *s, uint64_t now_ns)
+{
+    struct pn_channel *ch = s->ch;
+    uint64_t known = ch->wanted_end > ch->next_seq ? ch->wanted_end : ch->next_seq;
+    uint64_t next = ch->applied_seq + 1 > ch->first_seq ? ch->applied_seq + 1 : ch->first_seq;
+    s->waiting = ch->epoch & 1;
+    if (!ch->sessions)
+        return;
+    s->started = 1;
+    session_of(ch, s->session);
+    /* What senders said before the end is not known; nothing they repeat was sent after now. */
+    s->newest_ns = now_ns;
+    s->waiting_ns = now_ns;
+    s->target = known;
+    ch->next_seq = next;
+    s->missing = known > next;
+    ch->wanted_end = 0;
+    if (s->missing)
+        publish_wanted(s);
+    publish_epoch(s, s->missing);
+}

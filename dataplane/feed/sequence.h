@@ -122,6 +122,11 @@ PN_HOT int sequence_push_next(struct sequencer *s, const struct packet *p, struc
     return 1;
 }
 
+/*
+ * Goes on with the session that a channel's record names, behind the last message in its books;
+ * what was delivered beyond that is missing. For a region that was taken over, before any packet.
+ */
+void sequence_resume(struct sequencer *s, uint64_t now_ns);
 /* Time goes on without packets of this channel: gives up what has been missing for too long. */
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */
