@@ -161,7 +161,6 @@ _BY_STEP: dict[str, tuple[dict[int, type[PinnacleError]], type[PinnacleError]]] 
         {
             errno.EALREADY: AlreadyRunningError,
             errno.EBUSY: AlreadyRunningError,
-            errno.EINVAL: ConfigError,
         },
         RegionError,
     ),

@@ -91,6 +91,9 @@ def _foreground(config: LiveConfig, folder: Path, path: Path, ready_fd: int | No
     except PinnacleError as error:
         tell({"error": str(error), "exit_code": error.exit_code})
         raise
+    except Exception as error:
+        tell({"error": f"internal: {type(error).__name__}: {error}", "exit_code": 1})
+        raise
 
 
 def _detach(path: Path, folder: Path, timeout: float) -> int:

@@ -48,6 +48,8 @@ def top(
 
     read = Reader(paths.find_run_dir(instance, run_dir))
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=200)
     screen = Screen(read, 10 if books is None else books)
     if once or not console.is_terminal:
         screen.take()

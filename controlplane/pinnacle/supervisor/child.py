@@ -30,25 +30,28 @@ def executable() -> Path:
     return path
 
 
-def serves(pid: int, control: Path) -> bool:
-    """Whether ``pid`` is a live data plane on that control segment (looked up in /proc)."""
+def parent_of(pid: int, control: Path) -> int:
+    """The parent of a live process of the data plane on that control segment, by /proc; 0 if
+    ``pid`` is none."""
     try:
         folder = Path("/proc") / str(pid)
         words = (folder / "cmdline").read_bytes().split(b"\0")
-        state = (folder / "stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (OSError, IndexError):
-        return False
-    named = bool(words) and Path(os.fsdecode(words[0])).name == NAME
-    return named and os.fsencode(control) in words and state not in "ZX"
+        state, parent, *_ = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, ValueError, IndexError):
+        return 0
+    named = Path(os.fsdecode(words[0])).name == NAME
+    return int(parent) if named and os.fsencode(control) in words and state not in "ZX" else 0
 
 
 def find(control: Path, hints: list[int]) -> int | None:
-    """The data plane on that control segment: one of the hinted pids, else any process."""
+    """The data plane on that control segment: one of the hinted pids, else any process that is
+    not the child of another one of it."""
     for pid in hints:
-        if serves(pid, control):
+        if parent_of(pid, control):
             return pid
-    every = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return next((pid for pid in every if serves(pid, control)), None)
+    every = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    found = {pid: parent for pid in every if (parent := parent_of(pid, control))}
+    return next((pid for pid, parent in found.items() if parent not in found), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,15 @@ class DataPlane:
 
     @classmethod
     def spawn(cls, control: Path, log: Path) -> "DataPlane":
-        """Starts one on the control segment; what it prints goes to the end of ``log``."""
+        """Starts one on the control segment; what it prints goes to the end of ``log``.
+
+        It leaves its state segments to the supervisor, which removes them when the instance ends:
+        after a restart the next one goes on from there.
+        """
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
         with log.open("ab") as out:
             child = subprocess.Popen(
-                [executable(), "--control", str(control)],
+                [executable(), "--control", str(control), "--keep-state"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", env=keep,
                 start_new_session=True,
             )  # fmt: skip

@@ -28,7 +28,8 @@ def request(run_dir: Path, verb: str, args: dict[str, Any], timeout_s: float = 3
     line = json.dumps({"verb": verb, "args": args}).encode() + b"\n"
     with _connect(run_dir, timeout_s) as sock:
         try:
-            sock.sendall(line)
+            with contextlib.suppress(BrokenPipeError):  # refused before it was asked
+                sock.sendall(line)
             reply = _read(sock)
         except TimeoutError as error:
             raise NotRunningError(

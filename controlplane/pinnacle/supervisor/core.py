@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pinnacle.config.live import LiveConfig
-from pinnacle.errors import ConfigError, PinnacleError, StartRefusedError
+from pinnacle.errors import EXIT_CLASSES, ConfigError, PinnacleError, StartRefusedError
 from pinnacle.supervisor import layout, logs, paths
 from pinnacle.supervisor.backoff import Backoff
 from pinnacle.supervisor.child import DataPlane, Exit
@@ -48,7 +48,9 @@ class Supervisor:
         self.plane: DataPlane | None = None
         self.attached_to: int | None = None
         self.metrics_address: str | None = None
+        self._wanted = config
         self._ever_ran = False
+        self._gave_up = False
         self._changing = asyncio.Lock()
         self._stop = asyncio.Event()
         self._replaced = asyncio.Event()
@@ -78,6 +80,7 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     self.run_dir.rmdir()
             raise
+        self.layout.segment.beat()  # before a data plane looks
         self.backoff = Backoff(self.config.restart)
         self.write_record()
         self.instance = Instance(self.record())
@@ -139,10 +142,11 @@ class Supervisor:
             ended = await self._watch(plane, ready)
             if self._stop.is_set():
                 return
+            if not self._replaced.is_set():
+                await self._recover(plane, ended)
             if self._replaced.is_set():  # by ``restart``: not a failure
                 self._replaced.clear()
-                continue
-            await self._recover(plane, ended)
+                self._change()
 
     def _start(self) -> DataPlane:
         """Adopts the data plane that runs, or starts one."""
@@ -195,10 +199,14 @@ class Supervisor:
         self.last_exit, self.last_down_ms = plane.exit(), None
         facts = self.last_exit.facts()
         if not self._ever_ran:
-            raise StartRefusedError(self._last_words() or f"the data plane {self.last_exit.why}")
+            # The data plane's exit codes are ours; only a plain failure has a code of its own.
+            code = self.last_exit.code or 1
+            kind = EXIT_CLASSES.get(code, StartRefusedError) if code > 1 else StartRefusedError
+            raise kind(self._last_words() or f"the data plane {self.last_exit.why}")
         self.log("error", "data plane ended", **facts)
         pause = self.backoff.failed(time.monotonic())
         if pause is None:
+            self._gave_up = True
             raise StartRefusedError(
                 f"the data plane failed {self.backoff.recent} times within "
                 f"{self.config.restart.window_s} s, the last time: "
@@ -209,7 +217,11 @@ class Supervisor:
             self.state, self.next_start = "backing-off", time.monotonic() + pause
             self.log("warning", "pausing before the next start", seconds=round(pause, 3))
             self._notify.send(STATUS=f"data plane failed, next start in {pause:.1f} s")
-            await self._pause(self._stop, pause)
+            while not (self._stop.is_set() or self._replaced.is_set()):
+                left = self.next_start - time.monotonic()
+                if left <= 0:
+                    break
+                await asyncio.sleep(min(left, 0.02))
             self.next_start = None
 
     def _last_words(self) -> str:
@@ -245,11 +257,10 @@ class Supervisor:
             plane = self.plane
             changed = config != self.config
             self.log("info", "restart asked for", changed=changed)
-            self._replaced.set()
+            self._wanted, self.state = config, "starting"
+            self._replaced.set()  # the new configuration is taken over before the next start
             if plane:
                 await self._end(plane)
-            if changed:
-                self._change(config)
             return {"changed": changed}
 
     def _reread(self) -> LiveConfig:
@@ -264,7 +275,11 @@ class Supervisor:
         layout.check_renders(config, self.layout.places)
         return config
 
-    def _change(self, config: LiveConfig) -> None:
+    def _change(self) -> None:
+        """Takes over the configuration that ``restart`` read; no data plane runs now."""
+        config = self._wanted
+        if config == self.config:
+            return
         self.layout.segment.close(remove=True)
         layout.remove_segments(self.layout.places)
         self.config = config
@@ -303,11 +318,12 @@ class Supervisor:
             self.plane.forget()
 
     def close(self) -> None:
-        """Removes everything that the instance has, when its data plane has ended."""
+        """Removes everything that the instance has, when its data plane has ended; the logs of one
+        that gave up stay."""
         self.log("info", "stopped")
         self.log.close()
         self.layout.segment.close(remove=True)
-        layout.clean_up(self.run_dir, self.layout.places, self.config)
+        layout.clean_up(self.run_dir, self.layout.places, self.config, keep_logs=self._gave_up)
         self._lock.release()
 
     # -- keeping alive

@@ -89,13 +89,14 @@ class Layout:
             remove_segments(places_of(record, run_dir))
 
 
-def clean_up(run_dir: Path, places: Places, config: LiveConfig) -> None:
+def clean_up(run_dir: Path, places: Places, config: LiveConfig, *, keep_logs: bool = False) -> None:
     """Removes what an ended instance leaves: segments, sockets, logs of its own folder."""
     remove_segments(places)
+    keep_logs |= config.log.dir is not None
     names = {paths.SOCKET, paths.SOCKET_RO, paths.RECORD, f"{paths.RECORD}.new"}
     for entry in run_dir.iterdir():
         log = entry.name.startswith((paths.CTL_LOG, paths.DP_LOG))
-        if entry.name in names or (log and config.log.dir is None):
+        if entry.name in names or (log and not keep_logs):
             entry.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # captures that were recorded there stay
         run_dir.rmdir()

@@ -138,13 +138,19 @@ def counters(instance: Instance) -> dict[str, Any]:
 
 
 def book_counts(instance: Instance) -> dict[str, int]:
-    """How many books are empty, valid and stale."""
+    """How many books are empty, valid and stale; numbers that no feed has used are left out."""
     counts = dict.fromkeys(live_records.BOOK_STATES, 0)
-    top = ffi.new("struct pn_top *")
+    top, about = ffi.new("struct pn_top *"), ffi.new("struct pn_instrument *")
     for _, view in instance.views():
+        handle = view.handle
         for i in range(view.header.instruments):
-            if lib.pn_view_top(view.handle, i, top) == 0:
-                counts[live_records.BOOK_STATES[top.state]] += 1
+            if lib.pn_view_top(handle, i, top):
+                continue
+            if top.state == lib.PN_BOOK_EMPTY and (
+                lib.pn_view_instrument(handle, i, about) or about.name[0] == b"\0"
+            ):
+                continue
+            counts[live_records.BOOK_STATES[top.state]] += 1
     return counts
 
 

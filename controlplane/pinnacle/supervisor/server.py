@@ -51,7 +51,8 @@ class Server:
             path.chmod(mode)
         except OSError as error:
             sock.close()
-            raise ConfigError(f"{path}: {error.strerror}; give a shorter --run-dir") from error
+            why = error.strerror or error
+            raise ConfigError(f"{path}: {why}; give a shorter --run-dir") from error
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(reader, writer, read_only)
@@ -81,11 +82,12 @@ class Server:
             if full:
                 await _write(writer, protocol.refusal(UsageError("too many connections")))
             elif refused := _refuse(writer, read_only):
+                await asyncio.wait_for(reader.readline(), protocol.WRITE_S)  # let it ask first
                 await _write(writer, protocol.refusal(refused))
             else:
                 while await self._one(reader, writer, read_only):
                     pass
-        except (OSError, TimeoutError, asyncio.CancelledError):
+        except (OSError, ValueError, TimeoutError, asyncio.CancelledError):
             pass
         finally:
             self._connections.discard(task)

@@ -1,14 +1,13 @@
 """A supervisor with its doors open: control socket and metrics around ``core``."""
 
 import asyncio
-import contextlib
 import threading
 import time
 from pathlib import Path
 from typing import Any, TextIO
 
 from pinnacle.config.live import LiveConfig
-from pinnacle.errors import NotRunningError, PinnacleError, WaitTimeoutError
+from pinnacle.errors import PinnacleError, WaitTimeoutError
 from pinnacle.supervisor import live_records, protocol, readings, status
 from pinnacle.supervisor.core import Supervisor
 from pinnacle.supervisor.metrics import MetricsServer
@@ -82,20 +81,21 @@ async def serve(
     when the data plane will not run.
     """
     boss = Supervisor(config, run_dir, config_file, echo)
+    up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    up.add_done_callback(lambda done: done.cancelled() or (ready and ready()))
     try:
         server = Server(run_dir, config.control.read_only_group, Service(boss))
         metrics = MetricsServer(config.metrics, boss)
         boss.metrics_address = metrics.start()
         try:
             await server.start()
-            up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if ready:
-                up.add_done_callback(lambda done: done.cancelled() or ready())
             await boss.run(up)
         finally:
             up.cancel()
             metrics.stop()
             await server.close()
+    except PinnacleError as error:
+        boss.log("error", str(error))
+        raise
     finally:
-        with contextlib.suppress(NotRunningError):
-            boss.close()
+        boss.close()
