@@ -149,6 +149,7 @@ void daemon_run(struct daemon *d)
     sigset_t all;
     sigfillset(&all);
     d->commands = first_command(d);
+    watch_control(d, ticks_wall_ns());
     say_ready(d);
     for (uint32_t i = 0; i < d->shards; i++)
         shard_prefault(d->shard[i]);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "config.h"
 #include "daemon.h"
@@ -67,7 +68,12 @@ static int open_ports(struct daemon *d, struct error *e)
 /* Pages of what is mapped now are not to be swapped out; they are not touched before their time. */
 static void lock_memory(void)
 {
-    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    struct rlimit limit = {0};
+    int flags = MCL_CURRENT | MCL_ONFAULT;
+    /* Where there is a limit, later memory would be refused once the right to pass it is gone. */
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+        flags |= MCL_FUTURE;
+    if (mlockall(flags) != 0)
         LOG("warning", "memory is not locked", LOG_TEXT("why", strerror(errno)),
             LOG_TEXT("help", "raise the limit of locked memory (LimitMEMLOCK, ulimit -l)"));
 }
@@ -108,10 +114,11 @@ int daemon_open(struct daemon *d, struct error *e)
     privileges_raise_limits();
     notify_open(&d->notify);
     clock_init(&d->clock);
-    lock_memory();
     rc = open_shards(d, e);
     if (rc == 0)
         rc = open_ports(d, e);
+    if (rc == 0)
+        lock_memory();
     if (rc == 0)
         rc = privileges_drop(&d->identity, e);
     if (rc == 0)
