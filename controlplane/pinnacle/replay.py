@@ -344,6 +344,7 @@ def _channel_config(channel: ChannelConfig) -> Any:
     out.name = channel.name.encode()
     out.feed = tables.FEED_NUMBER[channel.feed]
     out.lines = len(channel.lines)
+    out.recovery = tables.RECOVERY_NUMBER[channel.recovery]
     for i, line in enumerate(channel.lines):
         out.group_be[i] = 0 if line.group == "any" else records.ipv4_number(line.group)
         out.port[i] = line.port

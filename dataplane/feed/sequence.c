@@ -82,13 +82,14 @@ int sequence_resume(struct sequencer *s)
     s->session[0] = ch->session_key[0];
     s->session[1] = ch->session_key[1];
     s->begin_ns = s->newest_ns = ch->newest_ns;
-    /* What was delivered but not applied, or known to be missing, is missing now. */
-    s->target = ch->next_seq > ch->wanted_end ? ch->next_seq : ch->wanted_end;
-    ch->next_seq = ch->applied_seq + 1;
-    if (s->target < ch->next_seq)
-        s->target = ch->next_seq;
-    publish_wanted(s);
-    publish_epoch(s, s->target > ch->next_seq);
+    /*
+     * What was delivered but not applied is missing now: to be asked for, and the books wait. Their
+     * time to come begins with the first packet that shows the gap, which need not be long ago.
+     */
+    uint64_t known = ch->next_seq > ch->wanted_end ? ch->next_seq : ch->wanted_end;
+    s->target = ch->next_seq = ch->applied_seq + 1;
+    ch->wanted_end = known > ch->next_seq ? known : 0;
+    publish_epoch(s, known > ch->next_seq);
     return 1;
 }
 

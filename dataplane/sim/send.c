@@ -190,12 +190,14 @@ static int refill(struct pn_send *s, uint64_t now, struct error *e)
             s->stats.rounds++;
             if (s->cfg.loops && s->stats.rounds >= s->cfg.loops)
                 s->ended = 2;
-            if (s->ended == 2 || s->out_count)
+            if (s->ended == 2)
                 break;
             int rc = send_open_files(s, e);
             if (rc != 0)
                 return rc;
             s->round_wall_ns = 0;
+            if (s->out_count)
+                break;
             continue;
         }
         uint64_t due = due_of(s, f->ts_ns, now);

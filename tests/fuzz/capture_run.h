@@ -38,7 +38,8 @@ static inline void capture_add(struct capture_sum *sum, const struct capture *c,
     struct net_datagram d;
     MUST(f->caplen <= f->len && f->caplen <= IO_FRAME_MAX);
     MUST(f->data >= src->window && f->data + f->caplen <= src->window + src->tail);
-    MUST(f->link <= IO_LINK_UNKNOWN && f->input == c->port.input);
+    MUST(f->link <= IO_LINK_UNKNOWN);
+    MUST(f->input == c->port.input || f->input <= IO_INPUT_RECOVERY);
     uint32_t why = net_parse_frame(f, &d);
     MUST(why <= PN_REASON_COUNT);
     if (why == 0) {

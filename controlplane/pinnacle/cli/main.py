@@ -57,7 +57,7 @@ Exit codes: pinnacle-ctl help exit-codes
     cls=LazyGroup,
     table={
         "replay": ("pinnacle.cli.replay", "replay", "Turn captures into books and report on them."),
-        "capture": ("pinnacle.cli.capture", "capture", "Look into captures, or make one."),
+        "capture": ("pinnacle.cli.capture", "capture", "Look into captures, make or record them."),
         "start": ("pinnacle.cli.start", "start", "Start a live instance and keep it running."),
         "stop": ("pinnacle.cli.start", "stop", "Stop an instance; nothing of it is left."),
         "restart": ("pinnacle.cli.start", "restart", "Start the data plane anew, in order."),
@@ -67,6 +67,7 @@ Exit codes: pinnacle-ctl help exit-codes
         "top": ("pinnacle.cli.top", "top", "Watch feeds, ports, books, rates and latency."),
         "get": ("pinnacle.cli.get", "get", "List feeds, books, queues or counters."),
         "describe": ("pinnacle.cli.get", "describe", "All of one channel, port, book or shard."),
+        "lab": ("pinnacle.cli.lab", "lab", "A feed and an appliance on one machine."),
         "config": ("pinnacle.cli.config", "config", "Check, show and compare configurations."),
         "host": ("pinnacle.cli.host", "host", "Check this machine, show its interfaces."),
         "version": ("pinnacle.cli.version", "version", "What this build is and contains."),

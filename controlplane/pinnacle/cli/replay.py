@@ -58,7 +58,9 @@ the export and the window totals of the report, --to ends the replay.
     type=click.Choice(["itch50", "deep10", "tops16"]),
     help="Feed of flows that are not declared; default: recognised by content.",
 )
-@click.option("--speed", metavar="PACE", help="max (default), recorded (to IFACE: default), or 10x.")
+@click.option(
+    "--speed", metavar="PACE", help="max (default), recorded (to IFACE: default), or 10x."
+)
 @click.option("--from", "start", metavar="TIME", help="Start of the export and the window totals.")
 @click.option(
     "--to",

@@ -1,4 +1,4 @@
-"""``pinnacle-ctl replay --to IFACE``: captures onto a real interface, with progress and a summary."""
+"""``pinnacle-ctl replay --to IFACE``: captures onto a real interface."""
 
 from __future__ import annotations
 

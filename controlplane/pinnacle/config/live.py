@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pinnacle.config.schema import EngineConfig, FeedName, Name, Section, key
+from pinnacle.config.schema import EngineConfig, FeedName, Name, RecoveryName, Section, key
 
 #: limits of the control segment (a test compares them with the compiled ones)
 SHARDS_MAX, PORTS_MAX, CHANNELS_MAX, SERVERS_MAX = 8, 16, 64, 16
@@ -126,7 +126,11 @@ class ServerConfig(Section):
 
 
 class RecoveryConfig(Section):
-    """Where lost messages are asked for."""
+    """Where lost messages are asked for. Channels with a server wait for its answers."""
+
+    from_start: bool = key(
+        False, "also ask for what was sent before the stream was joined (MoldUDP64 from 1 on)"
+    )
 
     servers: tuple[ServerConfig, ...] = key(
         (), "re-request servers, tried in turn", max_length=SERVERS_MAX, strict=False
@@ -308,6 +312,12 @@ class LiveConfig(Section):
         if name not in names:
             raise ValueError(f"no port {name}; ports are {', '.join(names)}")
         return names.index(name)
+
+    def recovery_of(self, channel: LiveChannelConfig) -> RecoveryName:
+        """Whether lost messages of a channel are asked for."""
+        if all(server.channel != channel.name for server in self.recovery.servers):
+            return "none"
+        return "from_start" if self.recovery.from_start else "gaps"
 
     def shard_of(self, channel: LiveChannelConfig) -> int:
         """Number of the shard that a channel belongs to: that of the ports of its lines."""

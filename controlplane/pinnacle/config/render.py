@@ -73,6 +73,7 @@ def render(config: LiveConfig, places: Places) -> Any:
         for i, line in enumerate(channel.lines):
             into.group_be[i], into.port[i] = _group(line), line.port
             into.input[i] = config.port_number(line.port_name)
+        into.recovery = tables.RECOVERY_NUMBER[config.recovery_of(channel)]
         out.channel_shard[number] = config.shard_of(channel)
     for number, server in enumerate(config.recovery.servers):
         into = out.server[number]

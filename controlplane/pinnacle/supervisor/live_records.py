@@ -32,7 +32,8 @@ PORT_KINDS = {
 MODES = {lib.PN_XDP_AUTO: "auto", lib.PN_XDP_ZEROCOPY: "zerocopy", lib.PN_XDP_COPY: "copy"}
 _DAEMON_NUMBERS = (
     "starts", "loops", "commands", "command_code", "control_lost", "captured", "capture_drops",
-    "rerequests", "rerequest_hits", "rerequest_late", "repaired", "reattach_ns",
+    "rerequests", "rerequest_hits", "rerequest_late",
+    "rerequest_refused", "repaired", "reattach_ns",
 )  # fmt: skip
 _PORT_NUMBERS = (
     "queues", "speed_mbps", "mtu", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "passed",
