@@ -51,6 +51,7 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
     if (run->kind == RUN_RESET) {
         instrument_map_renew(&ch->map);
         ch->pub->late_join = (uint32_t)run->count;
+        ch->pub->applied_seq = run->seq - 1;
     }
     struct pn_event ev = {
         .kind = kinds[run->kind],
@@ -61,10 +62,8 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
         .aux = run->kind == RUN_RESET ? (uint32_t)run->count : 0,
     };
     book_apply(&p->books, &ev);
-    if (run->kind == RUN_RESET) {
-        ch->pub->applied_seq = run->seq - 1;
-        ch->pub->applied_sessions++;
-    }
+    if (run->kind == RUN_RESET)
+        ch->pub->resets_applied++; /* others may be queued behind it */
     keep(limits, &ev);
 }
 

@@ -80,8 +80,8 @@ static int check_bounds(const char *what, const char *name, const struct bound *
     for (size_t i = 0; i < n; i++)
         if (b[i].value < b[i].low || b[i].value > b[i].high)
             return error_set(e, -EINVAL, "%s %s: %s must be %llu to %llu, not %llu", what, name,
-                             b[i].name, (unsigned long long)b[i].low,
-                             (unsigned long long)b[i].high, (unsigned long long)b[i].value);
+                             b[i].name, (unsigned long long)b[i].low, (unsigned long long)b[i].high,
+                             (unsigned long long)b[i].value);
     return 0;
 }
 

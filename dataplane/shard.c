@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #include "config.h"
-#include "resume.h"
+#include "live/log.h"
 #include "shm/seqlock.h"
 
 enum { SPINS_BEFORE_SLEEP = 64, PREFAULT_BYTES = 2 << 20 };
@@ -46,12 +46,35 @@ static int open_state(struct shard *s, const struct pn_config *engine, struct er
 {
     const char *path = s->cfg->shard[s->number].state_path;
     uint32_t print = fingerprint(s->cfg, s->number);
-    int rc = region_take_over(&s->region, engine, print, path, e);
+    int rc = region_reopen(&s->region, engine, path, e);
     s->attached = rc == 0;
+    if (rc == 0 && region_header(&s->region)->config != print) {
+        region_leave(&s->region);
+        return error_set(e, -ESTALE,
+                         "%s was left behind by another configuration; remove it to start anew",
+                         path);
+    }
     if (rc == -ENOENT) {
         rc = region_create(&s->region, engine, path, e);
         if (rc == 0)
             region_header(&s->region)->config = print;
+    }
+    return rc;
+}
+
+/* Pipeline and channels on the segment; *repaired: books that were found in the middle of a change. */
+static int open_pipeline(struct shard *s, const struct pn_config *engine, uint32_t *repaired,
+                         struct error *e)
+{
+    int rc = pipeline_init(&s->pipeline, &s->region, engine, e);
+    if (rc != 0)
+        return rc;
+    rc = declare_channels(s, e);
+    if (rc == 0 && s->attached)
+        rc = pipeline_resume(&s->pipeline, &s->region, repaired, e);
+    if (rc != 0) {
+        pipeline_free(&s->pipeline);
+        memset(&s->pipeline, 0, sizeof s->pipeline);
     }
     return rc;
 }
@@ -61,6 +84,7 @@ int shard_open(struct shard *s, const struct pn_live_config *cfg, uint32_t numbe
 {
     struct pn_config engine = cfg->shard[number].engine;
     uint64_t began = ticks_wall_ns();
+    uint32_t repaired = 0;
     s->cfg = cfg;
     s->clock = clock;
     s->number = number;
@@ -69,27 +93,28 @@ int shard_open(struct shard *s, const struct pn_live_config *cfg, uint32_t numbe
         rc = open_state(s, &engine, e);
     if (rc != 0)
         return rc;
-    s->header = region_header(&s->region);
-    s->daemon = region_section(&s->region, PN_SEC_DAEMON);
-    s->latency = region_section(&s->region, PN_SEC_LATENCY);
-    struct resume resume = {0};
-    if (s->attached)
-        resume_look(&resume, &s->region);
-    rc = pipeline_init(&s->pipeline, &s->region, &engine, e);
-    if (rc == 0)
-        rc = declare_channels(s, e);
-    if (rc == 0 && s->attached)
-        rc = resume_apply(&resume, &s->pipeline, clock_now(clock, &s->last_ns), e);
+    rc = open_pipeline(s, &engine, &repaired, e);
+    if (rc == -ESTALE && s->attached) {
+        /* Its writer died where no right book can be made of it. */
+        LOG("warning", "state cannot be gone on with; made anew", LOG_TEXT("why", e->text));
+        region_close(&s->region);
+        rc = open_state(s, &engine, e);
+        if (rc == 0)
+            rc = open_pipeline(s, &engine, &repaired, e);
+    }
     if (rc != 0) {
         s->attached ? region_leave(&s->region) : region_close(&s->region);
         return rc;
     }
     if (engine.timing)
         s->pipeline.clock = ticks_now;
+    s->header = region_header(&s->region);
+    s->daemon = region_section(&s->region, PN_SEC_DAEMON);
+    s->latency = region_section(&s->region, PN_SEC_LATENCY);
     s->daemon->live = 0;
     s->daemon->prefaulted = 0;
     s->daemon->starts++;
-    s->daemon->repaired += resume.repaired;
+    s->daemon->repaired += repaired;
     s->daemon->reattach_ns = s->attached ? ticks_wall_ns() - began : 0;
     s->header->start_ns = clock_now(clock, &s->last_ns);
     return 0;

@@ -44,7 +44,11 @@ libclang-rt-14-dev fuzzing and sanitizer run-time
 clang-format checks the C layout
 cppcheck checks the C code
 shellcheck checks the scripts
-valgrind checks memory in the C tests"
+valgrind checks memory in the C tests
+ethtool what our ethtool ioctls are compared with
+pci.ids what the PCI ids in hw/nics are compared with
+vagrant checks the Vagrantfile (80 MB with Ruby; no virtual machine is started)
+vagrant-libvirt likewise, for the provider that it is written for"
 
 install_packages() {
     local wanted=$1 have missing="" name why
@@ -114,7 +118,7 @@ PY
 hash_of_sources() {
     cd "$root"
     {
-        find pyproject.toml meson.build meson.options bpf dataplane controlplane -type f \
+        find pyproject.toml meson.build meson.options bpf dataplane controlplane hw -type f \
             ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum
         # What the build takes in where it is there.
         pkg-config --modversion libbpf 2>&1 || true

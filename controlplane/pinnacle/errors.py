@@ -61,7 +61,17 @@ class UnknownInstrumentError(PinnacleError):
 
 class StoppedError(PinnacleError):
     exit_code = 10
-    meaning = "a --stop-on condition was met; the report covers all up to there"
+    meaning = (
+        "a --stop-on condition was met (the report covers all up to there), "
+        "or host check found something amiss"
+    )
+
+
+class HostCheckError(PinnacleError):
+    """Shares the code of ``StoppedError``: the command did its work and has something to tell."""
+
+    exit_code = StoppedError.exit_code
+    meaning = StoppedError.meaning
 
 
 class RegionError(PinnacleError):

@@ -48,9 +48,9 @@ static void publish(struct clock *c, uint64_t ticks, uint64_t ns, uint64_t rate)
 static uint64_t rate_of(const struct clock *c, const struct sample *s)
 {
     uint64_t ticks = s->ticks - c->first_ticks;
-    return ticks ? (uint64_t)(((unsigned __int128)(s->mono_ns - c->first_ns) << CLOCK_SHIFT) /
-                              ticks)
-                 : c->rate;
+    return ticks
+               ? (uint64_t)(((unsigned __int128)(s->mono_ns - c->first_ns) << CLOCK_SHIFT) / ticks)
+               : c->rate;
 }
 
 void clock_init(struct clock *c)

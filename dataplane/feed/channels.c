@@ -108,6 +108,20 @@ int channels_declare(struct channels *c, const struct pn_channel_config *cfg, st
     return 0;
 }
 
+int channels_resume(struct channels *c, uint32_t channels_before, struct error *e)
+{
+    if (channels_before != c->declared || c->declared != c->count)
+        return error_set(e, -ESTALE, "the segment has %u channels, the configuration declares %u",
+                         channels_before, c->declared);
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct channel *ch = &c->channel[i];
+        instrument_map_resume(&ch->map);
+        if (!sequence_resume(&ch->seq))
+            return error_set(e, -ESTALE, "channel %.24s was between two sessions", ch->pub->name);
+    }
+    return 0;
+}
+
 static struct flow *flow_slot(struct channels *c, uint64_t key)
 {
     uint64_t i = (key * 0x9e3779b97f4a7c15ull >> 40) % FLOWS_MAX;

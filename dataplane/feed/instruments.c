@@ -31,14 +31,15 @@ void instrument_map_init(struct instrument_map *m, struct instruments *all, uint
 
 void instrument_map_resume(struct instrument_map *m)
 {
-    uint32_t n = m->all->header->instruments;
-    if (m->feed != PN_FEED_ITCH50)
-        return; /* others are found by symbol, in the region itself */
-    for (uint32_t i = 0; i < n && i < m->all->max; i++) {
-        const struct pn_instrument *r = &m->all->record[i];
-        if (r->channel == m->channel && r->locate % INSTRUMENT_CHUNK == 0 &&
-            r->locate / INSTRUMENT_CHUNK < LOCATE_CHUNKS)
-            m->chunk[r->locate / INSTRUMENT_CHUNK] = i;
+    const struct instruments *all = m->all;
+    for (uint32_t i = 0; i < all->header->instruments; i++) {
+        const struct pn_instrument *r = &all->record[i];
+        if (r->channel != m->channel || r->feed != m->feed || m->feed != PN_FEED_ITCH50)
+            continue;
+        uint32_t locate = r->locate & UINT16_MAX;
+        m->chunk[locate / INSTRUMENT_CHUNK] = i - locate % INSTRUMENT_CHUNK;
+        if (r->name[0])
+            m->named[locate / 64] |= 1ull << (locate % 64);
     }
 }
 

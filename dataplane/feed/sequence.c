@@ -69,6 +69,30 @@ static void publish_wanted(struct sequencer *s)
     __atomic_store_n(&s->ch->wanted_end, end > s->ch->next_seq ? end : 0, __ATOMIC_RELAXED);
 }
 
+int sequence_resume(struct sequencer *s)
+{
+    struct pn_channel *ch = s->ch;
+    if (ch->epoch & 1)
+        __atomic_store_n(&ch->epoch, ch->epoch + 1, __ATOMIC_RELEASE);
+    if (!ch->resets)
+        return 1;
+    if (ch->resets != ch->resets_applied)
+        return 0;
+    s->started = 1;
+    s->session[0] = ch->session_key[0];
+    s->session[1] = ch->session_key[1];
+    s->begin_ns = s->newest_ns = ch->newest_ns;
+    /*
+     * What was delivered but not applied is missing now: to be asked for, and the books wait. Their
+     * time to come begins with the first packet that shows the gap, which need not be long ago.
+     */
+    uint64_t known = ch->next_seq > ch->wanted_end ? ch->next_seq : ch->wanted_end;
+    s->target = ch->next_seq = ch->applied_seq + 1;
+    ch->wanted_end = known > ch->next_seq ? known : 0;
+    publish_epoch(s, known > ch->next_seq);
+    return 1;
+}
+
 static void advance(struct sequencer *s, uint64_t next)
 {
     s->ch->next_seq = next;
@@ -306,7 +330,6 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     s->begin_ns = s->newest_ns = p->sender_ns;
     ch->ended = 0;
     ch->unsequenced = p->unsequenced == 1;
-    ch->sessions++;
     publish_epoch(s, 0);
     uint64_t first = p->unsequenced || !p->seq || from_start ? 1 : p->seq;
     ch->first_seq = first;
@@ -315,6 +338,10 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     /* Where the stream is; the packet itself may then be as far from its beginning as it likes. */
     if (from_start)
         s->target = p->seq;
+    ch->session_key[0] = p->session[0];
+    ch->session_key[1] = p->session[1];
+    ch->newest_ns = p->sender_ns;
+    ch->resets++;
     name_session(ch, p->session);
     emit(s, out,
          (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late, .rx_ns = p->rx_ns});
@@ -443,7 +470,7 @@ void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
             begin_session(s, p, out);
         }
         if (p->sender_ns > s->newest_ns)
-            s->newest_ns = p->sender_ns;
+            ch->newest_ns = s->newest_ns = p->sender_ns;
     }
     if (PN_LIKELY(p->kind == PACKET_DATA)) {
         push_data(s, p, out);
@@ -457,37 +484,4 @@ void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
             s->end_pending = 1;
         settle(s, p->rx_ns, 0, out);
     }
-}
-
-/* The session as packets bring it, from its text. */
-static void session_of(const struct pn_channel *ch, uint64_t session[2])
-{
-    session[0] = session[1] = 0;
-    if (ch->framing == PN_FRAMING_MOLDUDP64)
-        memcpy(session, ch->session, 10);
-    else if (ch->framing == PN_FRAMING_IEXTP)
-        for (const char *c = ch->session; c < ch->session + PN_SESSION_LEN && *c; c++)
-            session[0] = session[0] * 10 + (uint64_t)(*c - '0');
-}
-
-void sequence_resume(struct sequencer *s, uint64_t now_ns)
-{
-    struct pn_channel *ch = s->ch;
-    uint64_t known = ch->wanted_end > ch->next_seq ? ch->wanted_end : ch->next_seq;
-    uint64_t next = ch->applied_seq + 1 > ch->first_seq ? ch->applied_seq + 1 : ch->first_seq;
-    s->waiting = ch->epoch & 1;
-    if (!ch->sessions)
-        return;
-    s->started = 1;
-    session_of(ch, s->session);
-    /* What senders said before the end is not known; nothing they repeat was sent after now. */
-    s->newest_ns = now_ns;
-    s->waiting_ns = now_ns;
-    s->target = known;
-    ch->next_seq = next;
-    s->missing = known > next;
-    ch->wanted_end = 0;
-    if (s->missing)
-        publish_wanted(s);
-    publish_epoch(s, s->missing);
 }

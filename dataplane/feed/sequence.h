@@ -85,6 +85,11 @@ uint64_t sequence_bytes(uint32_t held_max);
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
                    void *memory, uint32_t held_max, uint64_t reorder_ns);
 /*
+ * Goes on where the last writer of this channel's record came to: after the last message that is in
+ * the books. 0 if it died between two sessions, so that its books are of neither.
+ */
+int sequence_resume(struct sequencer *s);
+/*
  * One packet; its seq is filled in where it has none. out must have room for
  * 2 * held_max + SEQUENCE_RUNS_SPARE more runs.
  */
@@ -122,11 +127,6 @@ PN_HOT int sequence_push_next(struct sequencer *s, const struct packet *p, struc
     return 1;
 }
 
-/*
- * Goes on with the session that a channel's record names, behind the last message in its books;
- * what was delivered beyond that is missing. For a region that was taken over, before any packet.
- */
-void sequence_resume(struct sequencer *s, uint64_t now_ns);
 /* Time goes on without packets of this channel: gives up what has been missing for too long. */
 void sequence_tick(struct sequencer *s, uint64_t now_ns, struct run_list *out);
 /* No more packets will come. */

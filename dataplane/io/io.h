@@ -67,7 +67,7 @@ struct io_ops {
     /* Sends up to n frames; returns how many were taken. NULL where a port cannot send. */
     uint32_t (*tx_burst)(struct io_port *port, const struct io_frame *in, uint32_t n);
     void (*stats)(struct io_port *port, struct io_stats *out);
-    /* What a live port says of itself and its device, drops included; may be slow. NULL: nothing. */
+    /* What a live port says of itself and its device, drops included; may be slow. */
     void (*status)(struct io_port *port, struct pn_port_status *out);
     void (*close)(struct io_port *port);
 };

@@ -62,6 +62,20 @@ static int file_is_link(const char *path, uint32_t link)
     return found == link;
 }
 
+/* Whether a process that we may not look into can be one of ours: anybody may read its name. */
+static int may_be_ours(const char *pid)
+{
+    char path[64 + NAME_MAX], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%s/comm", pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (!fgets(name, sizeof name, f))
+        name[0] = 0;
+    fclose(f);
+    return !strncmp(name, "pinnacle", 8);
+}
+
 /* 1 yes, 0 no, -1 when we may not look. */
 static int process_holds(const char *pid, uint32_t link)
 {
@@ -69,7 +83,7 @@ static int process_holds(const char *pid, uint32_t link)
     snprintf(path, sizeof path, "/proc/%s/fdinfo", pid);
     DIR *files = opendir(path);
     if (!files)
-        return errno == EACCES || errno == EPERM ? -1 : 0;
+        return (errno == EACCES || errno == EPERM) && may_be_ours(pid) ? -1 : 0;
     int found = 0;
     for (struct dirent *f = readdir(files); f && !found; f = readdir(files)) {
         if (!isdigit((unsigned char)f->d_name[0]))

@@ -1,11 +1,11 @@
 /*
  * abi.h - every layout that the data plane and the control plane share.
  *
- * The only place, with its second half abi_control.h, where these layouts are written. Python gets them by parsing this very file
- * (controlplane/pinnacle/abi/gen_abi.py), so it stays plain: constants as enums, padding spelled
- * out, no attributes, no conditionals outside the ABI_CDEF guard. shm/abi_check.c pins every
- * size and offset with static asserts, and the build hashes this text: a region written under
- * another hash is refused at attach.
+ * The only place, with its second half abi_control.h, where these layouts are written. Python
+ * gets them by parsing these very files (controlplane/pinnacle/abi/gen_abi.py), so they stay
+ * plain: constants as enums, padding spelled out, no attributes, no conditionals outside the
+ * ABI_CDEF guard. shm/abi_check.c pins every size and offset with static asserts, and the build
+ * hashes this text: a region written under another hash is refused at attach.
  *
  * Writers: the state segment is written by the data plane only. Readers never take pointers from
  * it, only offsets, and copy multi-word records under their sequence lock.
@@ -269,10 +269,12 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t wanted_end; /* messages next_seq .. wanted_end - 1 are missing and may still come */
+    uint64_t wanted_end;  /* messages next_seq .. wanted_end - 1 are missing and may still come */
     uint64_t applied_seq; /* last message whose effect is in the books */
-    uint32_t sessions;         /* begun by the stream ... */
-    uint32_t applied_sessions; /* ... and by the books; they differ while a reset is under way */
+    uint64_t session_key[2]; /* the session as the wire has it */
+    uint64_t newest_ns;      /* latest send time seen in it, where there are such */
+    uint64_t resets;         /* times that a session began ... */
+    uint64_t resets_applied; /* ... and that the books were emptied for it */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };

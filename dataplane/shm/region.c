@@ -242,21 +242,26 @@ static int lock_left_behind(const char *path, struct error *e)
     }
 }
 
-static int check_same(const struct pn_region_header *h, const struct pn_config *cfg,
-                      uint32_t fingerprint, const char *path, struct error *e)
+/* Whether a segment can be gone on with; -ENOENT: its maker died before there was anything in it. */
+static int check_left_behind(const struct pn_region_header *h, uint64_t bytes,
+                             const struct pn_config *cfg, const char *path, struct error *e)
 {
+    static const struct pn_region_header zero;
     struct pn_section sections[PN_SECTIONS];
     layout_sections(sections, cfg);
-    if (memcmp(sections, h->section, sizeof sections) != 0 || h->config != fingerprint ||
+    if (memcmp(h, &zero, sizeof zero) == 0 && bytes <= layout_bytes(sections))
+        return error_set(e, -ENOENT, "%s was only begun", path);
+    int rc = check_header(h, bytes, path, e);
+    if (rc != 0)
+        return rc;
+    if (memcmp(sections, h->section, sizeof sections) != 0 ||
         h->instruments > sections[PN_SEC_INSTRUMENTS].count || h->channels > PN_CHANNELS_MAX)
-        return error_set(e, -ESTALE,
-                         "%s was left behind by another configuration; remove it to start anew",
+        return error_set(e, -ESTALE, "%s was made from other limits; remove it to start anew",
                          path);
     return 0;
 }
 
-int region_take_over(struct region *r, const struct pn_config *cfg, uint32_t fingerprint,
-                     const char *path, struct error *e)
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e)
 {
     struct stat st;
     memset(r, 0, sizeof *r);
@@ -266,18 +271,17 @@ int region_take_over(struct region *r, const struct pn_config *cfg, uint32_t fin
     if (fd < 0)
         return fd;
     uint64_t bytes = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-    void *base = bytes < sizeof(struct pn_region_header)
-                     ? MAP_FAILED
-                     : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED || !((struct pn_region_header *)base)->magic) {
-        /* Its maker died before anything was in it. */
-        unlink(path);
+    void *base = MAP_FAILED;
+    if (bytes >= sizeof(struct pn_region_header))
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base != MAP_FAILED)
+        rc = check_left_behind(base, bytes, cfg, path, e);
+    else if (!bytes)
         rc = error_set(e, -ENOENT, "%s was only begun", path);
-    } else {
-        rc = check_header(base, bytes, path, e);
-        if (rc == 0)
-            rc = check_same(base, cfg, fingerprint, path, e);
-    }
+    else
+        rc = error_set(e, -EINVAL, "%s is not a PinnacleMM region", path);
+    if (rc == -ENOENT)
+        unlink(path);
     if (rc != 0) {
         if (base != MAP_FAILED)
             munmap(base, bytes);

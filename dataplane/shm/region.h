@@ -23,12 +23,11 @@ struct region {
 /* Creates and zeroes the segment for cfg. 0 or a negative errno. */
 int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /*
- * Takes over, to write, the segment that a writer left behind: same build, same limits, same
- * fingerprint (pn_region_header.config). -ENOENT if there is none (or only a begun one, which is
- * removed), -EALREADY while its writer lives, -EPROTO, -ESTALE (another configuration).
+ * Maps the segment that an earlier writer has left, for writing, with all that is in it. 0, -ENOENT
+ * if there is none (or one that was only begun, which is removed), -EALREADY while its writer lives,
+ * -EINVAL, -EPROTO if it is another build's, -ESTALE if it was made from other limits.
  */
-int region_take_over(struct region *r, const struct pn_config *cfg, uint32_t fingerprint,
-                     const char *path, struct error *e);
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /* Maps an existing segment read-only after checking magic, ABI and every section. */
 int region_attach(struct region *r, const char *path, struct error *e);
 /* Unmaps; the file of a segment that was created or taken over is removed. */

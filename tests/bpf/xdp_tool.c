@@ -2,10 +2,12 @@
  * xdp_tool.c - puts an XDP program of any name that passes everything on an interface:
  *   xdp_tool leave DEVICE NAME native|generic   attached by netlink, stays there
  *   xdp_tool hold DEVICE NAME native|generic    by a link, until standard input ends
+ *   xdp_tool pin DEVICE NAME native|generic FILE  by a link that a file keeps
  * Prints the program's id.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +25,7 @@ int main(int argc, char **argv)
     const struct bpf_insn pass[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
         {.code = BPF_JMP | BPF_EXIT}};
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 2;
     uint32_t mode = strcmp(argv[4], "native") ? SKB : DRV;
     int ifindex = (int)if_nametoindex(argv[2]);
@@ -39,6 +41,8 @@ int main(int argc, char **argv)
         int link = bpf_link_create(fd, ifindex, BPF_XDP, &options);
         if (link < 0)
             return fail("link", link);
+        if (argc == 6 && bpf_obj_pin(link, argv[5]) != 0)
+            return fail("pin", -errno);
     }
     struct bpf_prog_info info = {0};
     uint32_t bytes = sizeof info;

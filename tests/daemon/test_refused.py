@@ -83,7 +83,7 @@ def test_state_of_another_configuration(plane: Make, tmp_path: Path) -> None:
     p.writer = other.writer
     code, line = other.refused()
     assert code == 11
-    assert "another configuration" in line
+    assert "made from other limits" in line
 
 
 def test_state_that_is_something_else(plane: Make) -> None:

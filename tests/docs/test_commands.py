@@ -107,6 +107,10 @@ def run_or_look_up(command: str, folder: Path) -> None:
         run(command, folder)
     elif tool.startswith(("./scripts/", "scripts/")):
         text = run(f"{tool} --help", ROOT)
+        unknown = [w for w in words if w.startswith("--") and w.partition("=")[0] not in text]
+        assert not unknown or unknown == ["--help"], f"{command}: {unknown} is not in its help"
+        if "--dry-run" in words:
+            run(command, ROOT)
         if tool.endswith("dev.sh") and words[1:] and not words[1].startswith("-"):
             assert re.search(rf"^  {re.escape(words[1])}\b", text, re.MULTILINE), command
     else:

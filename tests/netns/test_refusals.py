@@ -254,6 +254,35 @@ def test_dispatcher(pair: Wire) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["pn_steer", "somebody"])
+def test_pinned_program(pair: Wire, tmp_path: Path, name: str) -> None:
+    """Held by a file of the bpf file system: ours is taken off, for others the command is said."""
+    mount = subprocess.run(["mount", "-t", "bpf", "none", tmp_path], check=False)
+    if mount.returncode:
+        pytest.skip("the bpf file system cannot be mounted here")
+    try:
+        with pair.near.inside():
+            done = subprocess.run(
+                [XDP_TOOL, "pin", "pn0", name, "native", tmp_path / "link"],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+        assert xdp(pair)
+        if name == "pn_steer":
+            with LiveEngine(pair.near, FLOWS) as engine:
+                assert engine.xstats()["xdp_leftovers_removed"] == 1
+        else:
+            with pytest.raises(PortRefusedError) as caught:
+                LiveEngine(pair.near, FLOWS)
+            assert str(caught.value).startswith(
+                f"pn0 has another XDP program (id {done.stdout.strip()}, somebody); detach it: "
+                "bpftool link detach id "
+            )
+            (tmp_path / "link").unlink()
+        assert_works(pair)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
 def hold(made: Wire, name: str) -> "subprocess.Popen[str]":
     if not XDP_TOOL.exists():
         pytest.skip(f"{XDP_TOOL} is not built (scripts/dev.sh build)")

@@ -35,7 +35,7 @@ def test_not_a_capture(live: Live) -> None:
 
 def test_no_such_interface(live: Live) -> None:
     live.config["ports"][0].update(kind="af_xdp", device="nosuch0")
-    refused(live, 3, "file")  # the name of the port
+    refused(live, 3, "no network interface")
 
 
 def test_no_such_user(live: Live) -> None:

@@ -69,6 +69,7 @@ Exit codes: pinnacle-ctl help exit-codes
         "describe": ("pinnacle.cli.get", "describe", "All of one channel, port, book or shard."),
         "lab": ("pinnacle.cli.lab", "lab", "A feed and an appliance on one machine."),
         "config": ("pinnacle.cli.config", "config", "Check, show and compare configurations."),
+        "host": ("pinnacle.cli.host", "host", "Check this machine, show its interfaces."),
         "version": ("pinnacle.cli.version", "version", "What this build is and contains."),
         "help": ("pinnacle.cli.main", "help_command", "Help on a topic: exit-codes."),
     },
