@@ -310,7 +310,9 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
 {
     struct pn_channel *ch = s->ch;
     int numbered = !p->unsequenced && p->seq > 1 && ch->framing == PN_FRAMING_MOLDUDP64;
-    int from_start = s->recovery == PN_RECOVERY_FROM_START && numbered;
+    /* A session that begins while the channel is watched was missed for a moment only. */
+    int from_start = numbered && (s->recovery == PN_RECOVERY_FROM_START ||
+                                  (s->recovery == PN_RECOVERY_GAPS && s->started));
     int late = p->midstream || (!p->unsequenced && p->seq > 1 && !from_start);
     s->has_old = s->started;
     s->old_session[0] = s->session[0];
