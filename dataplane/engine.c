@@ -240,7 +240,7 @@ int pn_engine_run(struct pn_engine *engine, struct pn_run *run)
     p->counters->peak_orders = p->books.orders.pool->order_used;
     struct io_stats stats = {0};
     p->port->ops->stats(p->port, &stats);
-    for (uint32_t i = PN_R_IO_RECORD_CUT; i <= PN_R_IO_SNAPPED; i++)
+    for (uint32_t i = PN_R_IO_RECORD_CUT; i < PN_R_NET_SHORT; i++)
         if (i != PN_R_IO_LINK_TYPE) /* counted by net */
             p->counters->drops[i] = stats.drops[i];
     p->counters->now_ns = p->counters->last_ns;
@@ -271,13 +271,18 @@ static uint64_t digest_channel(const struct pn_channel *ch)
     return ((h ^ ch->next_seq) * 0x9e3779b97f4a7c15ull ^ ch->messages) * 0x9e3779b97f4a7c15ull;
 }
 
-void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
+void pipeline_digest(struct pipeline *p, uint64_t digest[2])
 {
-    const struct channels *c = &engine->pipeline.channels;
+    const struct channels *c = &p->channels;
     digest[0] = 0;
     for (uint32_t i = 0; i < c->count; i++)
         digest[0] += digest_channel(&c->pub[i]);
-    digest[1] = book_digest(&engine->pipeline.books);
+    digest[1] = book_digest(&p->books);
+}
+
+void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
+{
+    pipeline_digest(&engine->pipeline, digest);
 }
 
 double pn_engine_tick_hz(struct pn_engine *engine)

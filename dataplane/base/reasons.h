@@ -20,6 +20,10 @@
     REASON(IO_LINK_TYPE, "io_link_type", "link type that is not decoded") \
     REASON(IO_INTERFACE, "io_interface", "record of an undeclared pcapng interface") \
     REASON(IO_SNAPPED, "io_snapped", "frame cut by the capture's snap length (note)") \
+    REASON(IO_NIC_FULL, "io_nic_full", \
+           "frame lost in the network card: its ring was full, the poll too slow") \
+    REASON(IO_NIC_ERROR, "io_nic_error", "frame with an error that the network card found") \
+    REASON(IO_NO_BUFFER, "io_no_buffer", "frame without a free buffer to receive it into") \
     /* net: headers up to UDP */ \
     REASON(NET_SHORT, "net_short", "frame ends inside a header") \
     REASON(NET_NOT_IP, "net_not_ip", "neither IPv4 nor IPv6 (ARP, LLDP, ...)") \
