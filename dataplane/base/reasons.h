@@ -20,10 +20,13 @@
     REASON(IO_LINK_TYPE, "io_link_type", "link type that is not decoded") \
     REASON(IO_INTERFACE, "io_interface", "record of an undeclared pcapng interface") \
     REASON(IO_SNAPPED, "io_snapped", "frame cut by the capture's snap length (note)") \
-    REASON(IO_NIC_FULL, "io_nic_full", \
-           "frame lost in the network card: its ring was full, the poll too slow") \
-    REASON(IO_NIC_ERROR, "io_nic_error", "frame with an error that the network card found") \
-    REASON(IO_NO_BUFFER, "io_no_buffer", "frame without a free buffer to receive it into") \
+    REASON(IO_RING_FULL, "io_ring_full", "receive ring full: the reader was too slow") \
+    REASON(IO_NO_BUFFER, "io_no_buffer", "no free buffer for a received frame") \
+    REASON(IO_NO_SOCKET, "io_no_socket", \
+           "frame of a wanted flow on a device queue that no port polls; left to the kernel") \
+    REASON(IO_REDIRECT, "io_redirect", "steered frame that the kernel could not hand over") \
+    REASON(IO_DEVICE_MISSED, "io_device_missed", "frame that the device had no room for") \
+    REASON(IO_DEVICE_ERROR, "io_device_error", "frame that the device received damaged") \
     /* net: headers up to UDP */ \
     REASON(NET_SHORT, "net_short", "frame ends inside a header") \
     REASON(NET_NOT_IP, "net_not_ip", "neither IPv4 nor IPv6 (ARP, LLDP, ...)") \

@@ -17,6 +17,7 @@
 struct dpdk {
     struct io_port port;
     struct dpdk_device *device;
+    char name[24];
     uint16_t first, queues; /* of the device */
     uint16_t next;          /* queue to ask first */
     bool hw_time, known_thread, promiscuous, first_port;
@@ -46,8 +47,8 @@ static void receive(struct dpdk *d, uint32_t n)
     for (uint16_t i = 0; i < d->queues && d->count + DPDK_POLL_MIN <= n; i++) {
         uint16_t queue = (uint16_t)(d->first + d->next);
         d->next = (uint16_t)(d->next + 1 == d->queues ? 0 : d->next + 1);
-        d->count += rte_eth_rx_burst(d->device->id, queue, d->mbuf + d->count,
-                                     (uint16_t)(n - d->count));
+        d->count +=
+            rte_eth_rx_burst(d->device->id, queue, d->mbuf + d->count, (uint16_t)(n - d->count));
     }
     d->filled_ns = d->port.now_ns;
     d->polls++;
@@ -116,8 +117,7 @@ static uint32_t dpdk_tx(struct io_port *port, const struct io_frame *in, uint32_
         struct rte_mbuf *m = rte_pktmbuf_alloc(d->tx_pool);
         if (!m)
             break;
-        memcpy(rte_pktmbuf_append(m, (uint16_t)in[ready].caplen), in[ready].data,
-               in[ready].caplen);
+        memcpy(rte_pktmbuf_append(m, (uint16_t)in[ready].caplen), in[ready].data, in[ready].caplen);
         mbuf[ready] = m;
     }
     sent = rte_eth_tx_burst(d->device->id, d->first, mbuf, ready);
@@ -147,7 +147,8 @@ static void ask_device(struct dpdk *d, uint64_t drops[3])
 static void dpdk_stats(struct io_port *port, struct io_stats *out)
 {
     struct dpdk *d = (struct dpdk *)port;
-    static const uint32_t reason[3] = {PN_R_IO_NIC_FULL, PN_R_IO_NIC_ERROR, PN_R_IO_NO_BUFFER};
+    static const uint32_t reason[3] = {PN_R_IO_DEVICE_MISSED, PN_R_IO_DEVICE_ERROR,
+                                       PN_R_IO_NO_BUFFER};
     uint64_t drops[3] = {0};
     *out = d->stats;
     if (!d->first_port)
@@ -196,6 +197,8 @@ static void dpdk_status(struct io_port *port, struct pn_port_status *out)
     uint16_t mtu;
     dpdk_clock_follow(d->device);
     dpdk_stats(port, &s);
+    snprintf(out->name, sizeof out->name, "%s", d->name);
+    snprintf(out->device, sizeof out->device, "%s", d->device->name);
     snprintf(out->driver, sizeof out->driver, "%s", d->device->driver);
     out->kind = PN_PORT_DPDK;
     out->queues = d->queues;
@@ -245,6 +248,7 @@ static int dpdk_open(struct io_port **out, const struct pn_port_config *cfg, uin
     }
     d->port.ops = &io_dpdk_ops;
     d->port.input = input;
+    snprintf(d->name, sizeof d->name, "%s", cfg->name);
     d->first = cfg->queue;
     d->queues = cfg->queues ? cfg->queues : 1;
     d->hw_time = cfg->hw_time && d->device->clock.kind != DPDK_CLOCK_NONE;

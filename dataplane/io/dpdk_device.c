@@ -112,8 +112,8 @@ static int check(struct dpdk_device *d, struct setup *s, struct error *e)
     d->queues = (uint16_t)s->queues;
     d->tx_queues = info->max_tx_queues < d->queues ? info->max_tx_queues : d->queues;
     if (s->mtu && (s->mtu < info->min_mtu || (info->max_mtu && s->mtu > info->max_mtu)))
-        return error_set(e, -EINVAL, "port %s: %s allows an MTU of %u to %u, not %u", name,
-                         d->name, info->min_mtu, info->max_mtu, s->mtu);
+        return error_set(e, -EINVAL, "port %s: %s allows an MTU of %u to %u, not %u", name, d->name,
+                         info->min_mtu, info->max_mtu, s->mtu);
     if (!s->mtu && rte_eth_dev_get_mtu(d->id, &mtu) == 0)
         s->mtu = info->max_mtu && mtu > info->max_mtu ? info->max_mtu : mtu;
     if (!s->mtu)
@@ -147,8 +147,8 @@ static int configure(struct dpdk_device *d, struct setup *s, struct error *e)
     }
     int rc = rte_eth_dev_configure(d->id, d->queues, d->tx_queues, conf);
     if (rc)
-        return error_set(e, rc, "port %s: %s cannot be set up with %u queues: %s",
-                         s->port[0]->name, d->name, d->queues, rte_strerror(-rc));
+        return error_set(e, rc, "port %s: %s cannot be set up with %u queues: %s", s->port[0]->name,
+                         d->name, d->queues, rte_strerror(-rc));
     d->mtu = s->mtu;
     d->tx_ring = s->tx_ring;
     return 0;
@@ -162,8 +162,10 @@ static int make_pool(struct dpdk_device *d, const struct setup *s, uint16_t queu
     uint32_t count = cfg->buffers ? cfg->buffers : 2 * least;
     struct rte_mempool *pool = d->pool[queue];
     if (count < least)
-        return error_set(e, -EINVAL, "port %s: %u buffers are too few for a ring of %u; at least "
-                         "%u", cfg->name, count, s->rx_ring, least);
+        return error_set(e, -EINVAL,
+                         "port %s: %u buffers are too few for a ring of %u; at least "
+                         "%u",
+                         cfg->name, count, s->rx_ring, least);
     if (pool && pool->size == count && rte_pktmbuf_data_room_size(pool) >= bytes + DPDK_OVERHEAD)
         return 0;
     d->pool[queue] = new_pool(d, "rx", count, bytes);

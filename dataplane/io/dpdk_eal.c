@@ -3,6 +3,7 @@
  * ones where he has said nothing. What DPDK and its drivers print is listened to, so that a refusal
  * can say why in one line.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <rte_eal.h>
@@ -29,6 +30,7 @@ static struct {
     char heard[HEARD_MAX]; /* what was logged and printed while listening */
     size_t heard_len;
     bool listening;
+    bool in_memory;      /* it keeps no files */
     int aside, out, err; /* standard output and error while they are led aside */
 } eal = {.log_fd = -1, .aside = -1};
 
@@ -105,19 +107,36 @@ void dpdk_listen_end(void)
     eal.listening = false;
 }
 
-const char *dpdk_heard(const char *text)
+/* The line around a place in what was heard, without the name of the function that said it. */
+static const char *line_at(const char *at)
 {
     static char line[160];
+    line[0] = 0;
+    if (!at)
+        return line;
+    while (at > eal.heard && at[-1] != '\n')
+        at--;
+    size_t n = strcspn(at, "\n");
+    const char *name = memmem(at, n, "(): ", 4);
+    if (name) {
+        n -= (size_t)(name + 4 - at);
+        at = name + 4;
+    }
+    snprintf(line, sizeof line, "%.*s", (int)n, at);
+    return line;
+}
+
+const char *dpdk_heard(const char *text)
+{
+    return line_at(strstr(eal.heard, text));
+}
+
+const char *dpdk_heard_last(const char *text)
+{
     const char *at = eal.heard, *found = NULL;
     while ((at = strstr(at, text)) != NULL)
         found = at++;
-    line[0] = 0;
-    if (!found)
-        return line;
-    while (found > eal.heard && found[-1] != '\n')
-        found--;
-    snprintf(line, sizeof line, "%.*s", (int)strcspn(found, "\n"), found);
-    return line;
+    return line_at(found);
 }
 
 static int add(struct args *a, const char *text, size_t n)
@@ -186,9 +205,14 @@ static int add_defaults(struct args *a, const cpu_set_t *cpus)
     }
     if (!has(a, "--telemetry --no-telemetry"))
         rc |= add_text(a, "--no-telemetry");
-    if (!has(a, "--in-memory --no-huge --file-prefix --proc-type --huge-dir"))
+    if (has(a, "--no-huge")) { /* does not go with --in-memory */
+        if (!has(a, "--file-prefix"))
+            rc |=
+                add(a, text,
+                    (size_t)snprintf(text, sizeof text, "--file-prefix=pinnacle%d", (int)getpid()));
+    } else if (!has(a, "--in-memory --file-prefix --proc-type --huge-dir"))
         rc |= add_text(a, "--in-memory");
-    else if (!has(a, "--in-memory --no-huge --huge-unlink --proc-type"))
+    else if (!has(a, "--in-memory --huge-unlink --proc-type"))
         rc |= add_text(a, "--huge-unlink");
     if (has(a, "-a --allow -b --block --no-pci"))
         return rc;
@@ -196,8 +220,7 @@ static int add_defaults(struct args *a, const cpu_set_t *cpus)
     for (uint32_t i = 0; i < eal.planned; i++) {
         if (eal.plan[i].kind != PN_PORT_DPDK || !dpdk_is_pci(eal.plan[i].device))
             continue;
-        rc |= add(a, text,
-                  (size_t)snprintf(text, sizeof text, "--allow=%s", eal.plan[i].device));
+        rc |= add(a, text, (size_t)snprintf(text, sizeof text, "--allow=%s", eal.plan[i].device));
         pci++;
     }
     if (!pci)
@@ -244,6 +267,7 @@ int io_dpdk_start(const char *text, const struct pn_port_config *ports, uint32_t
         rc = add_defaults(&a, &cpus);
     if (rc)
         return error_set(e, -E2BIG, "DPDK: more than %d EAL arguments, or too long", ARGS_MAX - 1);
+    eal.in_memory = has(&a, "--in-memory");
     rc = start(&a);
     sched_setaffinity(0, sizeof cpus, &cpus);
     if (rc)
@@ -252,13 +276,33 @@ int io_dpdk_start(const char *text, const struct pn_port_config *ports, uint32_t
     return 0;
 }
 
+/* DPDK leaves the files of a run where it kept them. */
+static void remove_files(const char *folder)
+{
+    char path[512];
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (struct dirent *f; (f = readdir(dir)) != NULL;)
+        if (f->d_name[0] != '.' &&
+            snprintf(path, sizeof path, "%s/%s", folder, f->d_name) < (int)sizeof path)
+            unlink(path);
+    closedir(dir);
+    rmdir(folder);
+}
+
 void io_dpdk_stop(void)
 {
+    char folder[256];
     if (!eal.started)
         return;
     eal.started = false;
+    bool ours = rte_eal_process_type() == RTE_PROC_PRIMARY && !eal.in_memory;
+    snprintf(folder, sizeof folder, "%s", rte_eal_get_runtime_dir());
     dpdk_devices_close();
     rte_eal_cleanup();
+    if (ours)
+        remove_files(folder);
     rte_openlog_stream(NULL);
     if (eal.log)
         fclose(eal.log);

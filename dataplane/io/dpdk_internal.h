@@ -72,8 +72,9 @@ const struct pn_port_config *dpdk_plan(uint32_t *count);
 /* Between these two what DPDK says is kept, and output of its drivers is kept from the terminal. */
 void dpdk_listen_begin(void);
 void dpdk_listen_end(void);
-/* The last line with a text in what was kept, without its prefix; "" when there is none. */
+/* The first and the last line with a text in what was kept; "" when there is none. */
 const char *dpdk_heard(const char *text);
+const char *dpdk_heard_last(const char *text);
 
 /* dpdk_why.c: turns what was heard, and what sysfs says, into one line. */
 int dpdk_why_not_started(int code, struct error *e);

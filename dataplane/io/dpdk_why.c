@@ -56,9 +56,9 @@ static unsigned long free_hugepages(void)
 
 int dpdk_why_not_started(int code, struct error *e)
 {
-    static const char *const usage[] = {"unrecognized option", "invalid option",
-                                        "requires an argument", "invalid parameters",
-                                        "Invalid", "failed to parse device", "unknown device"};
+    static const char *const usage[] = {"unrecognized option",    "invalid option",     "Option --",
+                                        "requires an argument",   "invalid parameters", "Invalid",
+                                        "failed to parse device", "unknown device"};
     static const char *const memory[] = {"hugepage", "Cannot init memory", "Cannot allocate memory",
                                          "Not enough memory"};
     const char *line = dpdk_heard("another primary process");
@@ -72,7 +72,6 @@ int dpdk_why_not_started(int code, struct error *e)
     line = dpdk_heard("ermission denied");
     if (*line)
         return error_set(e, -EACCES, "DPDK has no permission: %s; run as root", line);
-    line = dpdk_heard("PMD: ");
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         if (*dpdk_heard(memory[i]))
             return error_set(e, -ENOMEM,
@@ -83,7 +82,7 @@ int dpdk_why_not_started(int code, struct error *e)
     if (*(line = dpdk_heard("probe")) || *(line = dpdk_heard("vdev")))
         return error_set(e, code, "DPDK: a device in eal cannot be had: %s", line);
     if (!*(line = dpdk_heard("FATAL")))
-        line = dpdk_heard("EAL: ");
+        line = dpdk_heard_last("EAL: ");
     return error_set(e, code, "DPDK does not start: %s", *line ? line : rte_strerror(-code));
 }
 
@@ -151,15 +150,15 @@ int dpdk_why_no_device(const struct pn_port_config *cfg, int code, struct error 
                          "give its PCI address %s as device",
                          cfg->name, len, cfg->device, len, cfg->device, target);
     }
-    const char *line = dpdk_heard("ermission denied");
-    if (*line || code == -EPERM || code == -EACCES)
-        return error_set(e, -EACCES, "port %s: no permission for %s; run as root: %s", cfg->name,
-                         cfg->device, line);
-    if (*(line = dpdk_heard("no driver")) || code == -ENODEV || strncmp(cfg->device, "net_", 4))
+    if (*dpdk_heard("failed to parse device") || strncmp(cfg->device, "net_", 4) != 0)
         return error_set(e, -ENODEV,
                          "port %s: DPDK knows no device %s; give a PCI address, or a virtual "
                          "device such as net_af_xdp0,iface=eth1",
                          cfg->name, cfg->device);
+    const char *line = dpdk_heard("ermi"); /* permission denied, not permitted */
+    if (*line)
+        return error_set(e, -EACCES, "port %s: no permission for %s; run as root: %s", cfg->name,
+                         cfg->device, line);
     line = dpdk_heard("():");
     return error_set(e, code ? code : -ENODEV, "port %s: DPDK cannot make %s: %s", cfg->name,
                      cfg->device, *line ? line : rte_strerror(-code));

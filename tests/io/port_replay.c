@@ -12,6 +12,7 @@
  *   --wait MS        ends when nothing came at all (default 20000)
  *   --burst N        frames a burst
  *   --send FILE      the same port sends this capture meanwhile (a device that loops back)
+ *   --log FD         where DPDK's messages go
  *   --rounds N       closes the port and opens it again so often before the run
  */
 #include <arpa/inet.h>
@@ -38,6 +39,7 @@ struct options {
     const char *send;
     uint64_t messages, idle_ns, wait_ns, rounds;
     uint32_t burst;
+    int log_fd;
 };
 
 static _Noreturn void fail(const char *text)
@@ -102,6 +104,8 @@ static void set(struct options *o, const char *name, const char *value)
         o->wait_ns = n * MS_NS;
     else if (strcmp(name, "--burst") == 0)
         o->burst = (uint32_t)n;
+    else if (strcmp(name, "--log") == 0)
+        o->log_fd = (int)n;
     else if (strcmp(name, "--send") == 0)
         o->send = value;
     else if (strcmp(name, "--rounds") == 0)
@@ -221,7 +225,8 @@ static void wait_for_link(struct io_port *port)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.idle_ns = 1000 * MS_NS, .wait_ns = 20000 * MS_NS, .burst = 64};
+    struct options o = {
+        .idle_ns = 1000 * MS_NS, .wait_ns = 20000 * MS_NS, .burst = 64, .log_fd = -1};
     struct sender sender = {0};
     struct region region = {0};
     struct pn_config cfg;
@@ -230,7 +235,7 @@ int main(int argc, char **argv)
     for (int i = 1; i + 1 < argc; i += 2)
         set(&o, argv[i], argv[i + 1]);
 #ifdef WITH_DPDK
-    if (o.port.kind == PN_PORT_DPDK && io_dpdk_start(o.eal, &o.port, 1, -1, &e) != 0)
+    if (o.port.kind == PN_PORT_DPDK && io_dpdk_start(o.eal, &o.port, 1, o.log_fd, &e) != 0)
         fail(e.text);
 #endif
     struct io_port *port = open_port(&o);

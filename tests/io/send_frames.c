@@ -29,7 +29,8 @@ static uint64_t now_ns(void)
 
 static int open_socket(const char *interface)
 {
-    struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
+    struct sockaddr_ll to = {.sll_family = AF_PACKET,
+                             .sll_ifindex = (int)if_nametoindex(interface)};
     int fd = socket(AF_PACKET, SOCK_RAW, 0); /* protocol 0: receives nothing */
     if (fd < 0 || !to.sll_ifindex || bind(fd, (struct sockaddr *)&to, sizeof to) != 0) {
         fprintf(stderr, "%s: %s\n", interface, strerror(errno));
