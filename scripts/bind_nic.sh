@@ -205,6 +205,8 @@ bind() {
     [ -z "$why" ] || fail 4 "$nic is in use: $why; choose another NIC"
     check_iommu "$nic"
     load vfio-pci
+    # A full modprobe loads this one with it, a small one does not.
+    [ -d /sys/module/vfio_iommu_type1 ] || $dry || modprobe vfio_iommu_type1 2>/dev/null || true
     interfaces=$(interfaces_of "$nic" | xargs)
     if ! $dry; then
         mkdir -p "$records"

@@ -107,6 +107,11 @@ static int why_no_pci(const struct pn_port_config *cfg, int code, struct error *
                          name, address, *driver ? driver : "no driver", address);
     snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/iommu_group", address);
     if (strcmp(driver, "vfio-pci") == 0 && link_name(path, group, sizeof group)) {
+        if (access("/sys/module/vfio_iommu_type1", F_OK) != 0)
+            return error_set(e, -ENODEV,
+                             "port %s: the kernel's part of VFIO is not loaded; run sudo modprobe "
+                             "vfio_iommu_type1",
+                             name);
         snprintf(path, sizeof path, "/dev/vfio/%s", group);
         int fd = open(path, O_RDWR | O_CLOEXEC), why = errno;
         if (fd >= 0)
