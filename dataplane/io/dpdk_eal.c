@@ -228,6 +228,22 @@ static int add_defaults(struct args *a, const cpu_set_t *cpus)
     return rc;
 }
 
+/* DPDK leaves the files of a run where it kept them. */
+static void remove_files(void)
+{
+    char path[512];
+    const char *folder = rte_eal_get_runtime_dir();
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (struct dirent *f; (f = readdir(dir)) != NULL;)
+        if (f->d_name[0] != '.' &&
+            snprintf(path, sizeof path, "%s/%s", folder, f->d_name) < (int)sizeof path)
+            unlink(path);
+    closedir(dir);
+    rmdir(folder);
+}
+
 static int start(struct args *a)
 {
     static const cookie_io_functions_t log_functions = {.write = log_write};
@@ -240,6 +256,10 @@ static int start(struct args *a)
     int rc = rte_eal_init(a->count, a->arg);
     int code = rte_errno ? rte_errno : EINVAL;
     dpdk_listen_end();
+    if (rc >= 0 && *dpdk_heard("Bus (vdev) probe failed")) { /* DPDK itself would go on */
+        rte_eal_cleanup();
+        return -ENODEV;
+    }
     return rc < 0 ? -code : 0;
 }
 
@@ -270,39 +290,26 @@ int io_dpdk_start(const char *text, const struct pn_port_config *ports, uint32_t
     eal.in_memory = has(&a, "--in-memory");
     rc = start(&a);
     sched_setaffinity(0, sizeof cpus, &cpus);
-    if (rc)
-        return dpdk_why_not_started(rc, e);
+    if (rc) {
+        rc = dpdk_why_not_started(rc, e);
+        if (rc != -EBUSY && !eal.in_memory) /* -EBUSY: they are another process's */
+            remove_files();
+        return rc;
+    }
     eal.started = true;
     return 0;
 }
 
-/* DPDK leaves the files of a run where it kept them. */
-static void remove_files(const char *folder)
-{
-    char path[512];
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *f; (f = readdir(dir)) != NULL;)
-        if (f->d_name[0] != '.' &&
-            snprintf(path, sizeof path, "%s/%s", folder, f->d_name) < (int)sizeof path)
-            unlink(path);
-    closedir(dir);
-    rmdir(folder);
-}
-
 void io_dpdk_stop(void)
 {
-    char folder[256];
     if (!eal.started)
         return;
     eal.started = false;
     bool ours = rte_eal_process_type() == RTE_PROC_PRIMARY && !eal.in_memory;
-    snprintf(folder, sizeof folder, "%s", rte_eal_get_runtime_dir());
     dpdk_devices_close();
     rte_eal_cleanup();
     if (ours)
-        remove_files(folder);
+        remove_files();
     rte_openlog_stream(NULL);
     if (eal.log)
         fclose(eal.log);

@@ -79,7 +79,7 @@ int dpdk_why_not_started(int code, struct error *e)
                              "scripts/setup_host.sh, or echo 512 > /proc/sys/vm/nr_hugepages, or "
                              "give --no-huge in eal",
                              free_hugepages());
-    if (*(line = dpdk_heard("probe")) || *(line = dpdk_heard("vdev")))
+    if (*dpdk_heard("Bus (vdev) probe failed") && *(line = dpdk_heard("(): ")))
         return error_set(e, code, "DPDK: a device in eal cannot be had: %s", line);
     if (!*(line = dpdk_heard("FATAL")))
         line = dpdk_heard_last("EAL: ");

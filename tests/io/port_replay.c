@@ -7,10 +7,11 @@
  *
  *   --eal LINE       an EAL argument; may be repeated
  *   --steer A.B.C.D:PORT, --queue, --queues, --rx-ring, --buffers, --mtu, --hw-time, --promiscuous
- *   --messages N     ends after so many
+ *   --messages N, --frames N     ends after so many
  *   --idle MS        ends when nothing came for so long after the first frame (default 1000)
  *   --wait MS        ends when nothing came at all (default 20000)
  *   --burst N        frames a burst
+ *   --raw 1          frames are received and counted, and go nowhere
  *   --send FILE      the same port sends this capture meanwhile (a device that loops back)
  *   --log FD         where DPDK's messages go
  *   --rounds N       closes the port and opens it again so often before the run
@@ -37,14 +38,17 @@ struct options {
     struct pn_port_config port;
     char eal[PN_EAL_LEN];
     const char *send;
-    uint64_t messages, idle_ns, wait_ns, rounds;
-    uint32_t burst;
+    uint64_t messages, frames, idle_ns, wait_ns, rounds;
+    uint32_t burst, raw;
     int log_fd;
 };
 
 static _Noreturn void fail(const char *text)
 {
     fprintf(stderr, "port_replay: %s\n", text);
+#ifdef WITH_DPDK
+    io_dpdk_stop();
+#endif
     exit(1);
 }
 
@@ -98,6 +102,10 @@ static void set(struct options *o, const char *name, const char *value)
         c->promiscuous = (uint32_t)n;
     else if (strcmp(name, "--messages") == 0)
         o->messages = n;
+    else if (strcmp(name, "--frames") == 0)
+        o->frames = n;
+    else if (strcmp(name, "--raw") == 0)
+        o->raw = (uint32_t)n;
     else if (strcmp(name, "--idle") == 0)
         o->idle_ns = n * MS_NS;
     else if (strcmp(name, "--wait") == 0)
@@ -134,12 +142,15 @@ static void send_some(struct sender *s, struct io_port *to)
 static void run(struct pipeline *p, const struct options *o, struct sender *s)
 {
     uint64_t last = now_ns(), had = 0;
-    while (!o->messages || p->counters->messages < o->messages) {
+    while ((!o->messages || p->counters->messages < o->messages) &&
+           (!o->frames || p->counters->frames < o->frames)) {
         struct pipeline_limits all = {.until_ns = UINT64_MAX};
         uint64_t now = p->port->now_ns = now_ns();
         if (s->file)
             send_some(s, p->port);
-        if (pipeline_fill(p))
+        if (o->raw)
+            p->counters->frames += p->port->ops->rx_burst(p->port, p->frame, o->burst);
+        else if (pipeline_fill(p))
             pipeline_apply(p, &all);
         if (p->counters->frames != had) {
             had = p->counters->frames;

@@ -56,8 +56,9 @@ def _command(kernel: Path, initramfs: Path, out: Path) -> list[str]:
         "-virtfs", f"local,path={out},mount_tag=out,security_model=none,multidevs=remap",
     ]  # fmt: skip
     for number, card in enumerate(WIRED):
-        command += ["-netdev", f"hubport,id=n{number},hubid=1",
-                    "-device", f"{card},netdev=n{number},mac=52:54:00:00:00:0{number + 3}"]  # fmt: skip
+        mac = f"52:54:00:00:00:0{number + 3}"
+        command += ["-netdev", f"hubport,id=n{number},hubid=1"]
+        command += ["-device", f"{card},netdev=n{number},mac={mac}"]
     return command
 
 
@@ -83,11 +84,11 @@ def run(
 ) -> Result:  # fmt: skip
     """Boots, runs, and is sure that QEMU has ended. ``out`` keeps what the script leaves in $OUT.
 
-    Raises :class:`image.Unavailable` where that cannot be done, with the reason.
+    Raises :class:`image.UnavailableError` where that cannot be done, with the reason.
     """
     why = image.missing()
     if why:
-        raise image.Unavailable(why)
+        raise image.UnavailableError(why)
     kernel, site = image.kernel(), image.build()
     initramfs = image.initramfs(kernel)
     folder = out or Path(tempfile.mkdtemp(prefix="guest", dir=image.FOLDER))
@@ -145,7 +146,7 @@ def main() -> int:
         return 2
     try:
         result = run(Path(sys.argv[1]), *sys.argv[2:], show=True)
-    except image.Unavailable as error:
+    except image.UnavailableError as error:
         print(f"guest: {error}", file=sys.stderr)
         return 1
     if result.code < 0:

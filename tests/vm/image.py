@@ -1,7 +1,7 @@
-"""What the guest boots from: Debian's kernel package, unpacked but not installed, and a small initramfs.
+"""What the guest boots from: Debian's kernel, unpacked but not installed, and a small initramfs.
 
-Both are kept in ``build/vm``. The initramfs mounts the host's files read-only with a layer of memory
-on top, so that the guest has every program of the host and changes none of its files.
+Both are kept in ``build/vm``. The initramfs mounts the host's files read-only with a layer of
+memory on top: the guest has every program of the host and changes none of its files.
 """
 
 import os
@@ -46,14 +46,14 @@ sleep 60
 """
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The guest cannot be run here; the text says why."""
 
 
 def _run(*command: str | Path, **more: object) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
     if done.returncode != 0:
-        raise Unavailable(f"{' '.join(map(str, command))}: {done.stderr.strip()[-300:]}")
+        raise UnavailableError(f"{' '.join(map(str, command))}: {done.stderr.strip()[-300:]}")
 
 
 def missing() -> str:
@@ -70,7 +70,7 @@ def _package() -> str:
     )
     found = re.search(r"Depends: (linux-image-\S+-amd64)\s", done.stdout)
     if not found:
-        raise Unavailable("apt knows no linux-image-amd64: apt-get update")
+        raise UnavailableError("apt knows no linux-image-amd64: apt-get update")
     return found[1]
 
 
@@ -138,7 +138,8 @@ def build() -> Path:
     folder, root = FOLDER / "checks", FOLDER / "root"
     env = {**os.environ, "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
     if not (folder / "build.ninja").exists():
-        _run("meson", "setup", folder, "-Dchecks=true", "-Dbench=false", "-Dmarch=x86-64-v2",
-             "-Dpython.platlibdir=/site", "-Dpython.purelibdir=/site", cwd=ROOT, env=env)  # fmt: skip
+        options = ["-Dchecks=true", "-Dbench=false", "-Dmarch=x86-64-v2",
+                   "-Dpython.platlibdir=/site", "-Dpython.purelibdir=/site"]  # fmt: skip
+        _run("meson", "setup", folder, *options, cwd=ROOT, env=env)
     _run("meson", "install", "-C", folder, "--destdir", root, "--quiet", cwd=ROOT, env=env)
     return root / "site"
