@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "shm/abi.h"
+#include "shm/abi_control.h"
 #endif
 
 struct pn_engine;
@@ -24,6 +25,12 @@ int pn_engine_add_channel(struct pn_engine *engine, const struct pn_channel_conf
                           char *err, uint64_t err_len);
 /* Inputs in the order of their numbers, before the first run: capture files ("-": stdin) ... */
 int pn_engine_add_file(struct pn_engine *engine, const char *path, char *err, uint64_t err_len);
+/* ... or live ports, whose frames carry the time given by set_now where the device has none ... */
+int pn_engine_add_port(struct pn_engine *engine, const struct pn_port_config *cfg, char *err,
+                       uint64_t err_len);
+void pn_engine_set_now(struct pn_engine *engine, uint64_t now_ns);
+/* What a live port says of itself; -ENOENT for other inputs. */
+int pn_engine_port_status(struct pn_engine *engine, uint32_t input, struct pn_port_status *out);
 /* ... or one memory port, fed by push until finish. link is enum io_link (0 Ethernet, 5 blocks). */
 int pn_engine_add_memory(struct pn_engine *engine, uint64_t bytes, uint32_t frames, char *err,
                          uint64_t err_len);
@@ -73,6 +80,8 @@ int pn_view_channel(const struct pn_view *view, uint32_t channel, struct pn_chan
 void pn_view_counters(const struct pn_view *view, struct pn_counters *out);
 /* Histogram of how long the calls of a stage took, in ticks; empty unless timing was asked for. */
 int pn_view_stage(const struct pn_view *view, uint32_t stage, struct pn_histogram *out);
+/* Digest as pn_engine_digest, of a region that nobody writes just then. */
+void pn_view_digest(const struct pn_view *view, uint64_t digest[2]);
 /* Value that a share (0 to 1) of the records does not exceed, within 6 %; 0 if there are none. */
 uint64_t pn_histogram_quantile(const struct pn_histogram *histogram, double share);
 /* Index of the instrument of that name, from `from` on; -ENOENT. */

@@ -51,6 +51,7 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
     if (run->kind == RUN_RESET) {
         instrument_map_renew(&ch->map);
         ch->pub->late_join = (uint32_t)run->count;
+        ch->pub->applied_seq = run->seq - 1;
     }
     struct pn_event ev = {
         .kind = kinds[run->kind],
@@ -61,6 +62,8 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
         .aux = run->kind == RUN_RESET ? (uint32_t)run->count : 0,
     };
     book_apply(&p->books, &ev);
+    if (run->kind == RUN_RESET)
+        ch->pub->resets_applied++; /* others may be queued behind it */
     keep(limits, &ev);
 }
 
@@ -75,9 +78,12 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
     for (uint32_t i = 0; i < n; i++) {
         ev[i].seq = seq;
         ev[i].rx_ns = rx_ns;
+        /* Said inside the book's lock, and once the message is in the book whole. */
+        p->books.applied = i + 1 == n ? &ch->pub->applied_seq : NULL;
         book_apply(&p->books, &ev[i]);
         keep(limits, &ev[i]);
     }
+    ch->pub->applied_seq = seq;
 }
 
 /*
@@ -122,6 +128,7 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
     } else {
         return 0;
     }
+    ch->pub->applied_seq = seq;
     seqlock_end(&bk->seq);
     if (PN_UNLIKELY(limits->event != NULL)) {
         struct pn_event copy = ev;

@@ -10,6 +10,8 @@
 
 #include "api.h"
 #include "base/ticks.h"
+#include "config.h"
+#include "digest.h"
 #include "pipeline.h"
 #include "shm/view.h"
 
@@ -31,53 +33,11 @@ static int report(char *err, uint64_t err_len, int rc, const struct error *e)
     return rc;
 }
 
-void pn_config_default(struct pn_config *cfg)
-{
-    *cfg = (struct pn_config){
-        .max_orders = 1 << 22,
-        .max_instruments = 1 << 16,
-        .max_pages = 1 << 19,
-        .max_trades = 1 << 20,
-        .burst = 64,
-        .reorder_datagrams = 64,
-        .reorder_ns = 100 * 1000 * 1000,
-        .hugepages = 1,
-        .timing = 0,
-        .recognise = 1,
-    };
-}
-
-/* Bounds of every field; rounds max_instruments up to whole chunks. */
-static int check_config(struct pn_config *c, struct error *e)
-{
-    const struct {
-        const char *name;
-        uint64_t value, low, high;
-    } bounds[] = {
-        {"max_orders", c->max_orders, 1, 1 << 24},
-        {"max_instruments", c->max_instruments, 1, 1 << 20},
-        {"max_pages", c->max_pages, 1, 1 << 24},
-        {"max_trades", c->max_trades, 1, 1 << 28},
-        {"burst", c->burst, 1, IO_BURST_MAX},
-        {"reorder_datagrams", c->reorder_datagrams, 1, 1024},
-        {"reorder_ns", c->reorder_ns, 0, 3600ull * 1000000000},
-        {"hugepages", c->hugepages, 0, 2},
-        {"default_feed", c->default_feed, 0, PN_FEEDS - 1},
-    };
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
-        if (bounds[i].value < bounds[i].low || bounds[i].value > bounds[i].high)
-            return error_set(e, -EINVAL, "%s must be %llu to %llu, not %llu", bounds[i].name,
-                             (unsigned long long)bounds[i].low, (unsigned long long)bounds[i].high,
-                             (unsigned long long)bounds[i].value);
-    c->max_instruments = (c->max_instruments + INSTRUMENT_CHUNK - 1) & ~(INSTRUMENT_CHUNK - 1ull);
-    return 0;
-}
-
 static int engine_init(struct pn_engine *engine, const struct pn_config *cfg, const char *path,
                        struct error *e)
 {
     struct pn_config c = *cfg;
-    int rc = check_config(&c, e);
+    int rc = config_check(&c, e);
     if (rc != 0)
         return rc;
     rc = region_create(&engine->region, &c, path, e);
@@ -158,6 +118,32 @@ int pn_engine_add_file(struct pn_engine *engine, const char *path, char *err, ui
     if (rc == 0)
         engine->inputs++;
     return report(err, err_len, rc, &e);
+}
+
+int pn_engine_add_port(struct pn_engine *engine, const struct pn_port_config *cfg, char *err,
+                       uint64_t err_len)
+{
+    struct error e = {0};
+    int rc = can_add(engine, &e);
+    if (rc == 0)
+        rc = io_open(&engine->input[engine->inputs], cfg, (uint16_t)engine->inputs, &e);
+    if (rc == 0)
+        engine->inputs++;
+    return report(err, err_len, rc, &e);
+}
+
+void pn_engine_set_now(struct pn_engine *engine, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < engine->inputs; i++)
+        engine->input[i]->now_ns = now_ns;
+}
+
+int pn_engine_port_status(struct pn_engine *engine, uint32_t input, struct pn_port_status *out)
+{
+    if (input >= engine->inputs || !engine->input[input]->ops->status)
+        return -ENOENT;
+    engine->input[input]->ops->status(engine->input[input], out);
+    return 0;
 }
 
 int pn_engine_add_memory(struct pn_engine *engine, uint64_t bytes, uint32_t frames, char *err,
@@ -262,21 +248,9 @@ void pn_engine_progress(struct pn_engine *engine, uint64_t *done, uint64_t *tota
         *total = 0;
 }
 
-/* What was delivered, by channel; they add up, as channels appear in any order. */
-static uint64_t digest_channel(const struct pn_channel *ch)
-{
-    uint64_t h = ch->feed;
-    for (uint32_t type = 0; type < PN_TYPES_MAX; type++)
-        h = ((h ^ ch->by_type[type]) * 0x9e3779b97f4a7c15ull) ^ h >> 29;
-    return ((h ^ ch->next_seq) * 0x9e3779b97f4a7c15ull ^ ch->messages) * 0x9e3779b97f4a7c15ull;
-}
-
 void pipeline_digest(struct pipeline *p, uint64_t digest[2])
 {
-    const struct channels *c = &p->channels;
-    digest[0] = 0;
-    for (uint32_t i = 0; i < c->count; i++)
-        digest[0] += digest_channel(&c->pub[i]);
+    digest[0] = digest_channels(p->channels.pub, p->channels.count);
     digest[1] = book_digest(&p->books);
 }
 

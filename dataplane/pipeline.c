@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "book/look_ahead.h"
+#include "book/repair.h"
 #include "feed/itch50.h"
 
 /* STAGE_IO: the next frames of the port. */
@@ -231,6 +232,7 @@ uint32_t pipeline_fill(struct pipeline *p)
 int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_config *cfg,
                   struct error *e)
 {
+    p->channels_before = region_header(r)->channels;
     int rc = channels_init(&p->channels, r, cfg, e);
     if (rc != 0)
         return rc;
@@ -247,6 +249,15 @@ int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_co
         return error_set(e, -ENOMEM, "no memory for %u runs", p->runs.cap);
     }
     return 0;
+}
+
+int pipeline_resume(struct pipeline *p, const struct region *r, uint32_t *repaired, struct error *e)
+{
+    *repaired = 0;
+    int rc = channels_resume(&p->channels, p->channels_before, e);
+    if (rc == 0)
+        *repaired = books_repair(&p->books, r);
+    return rc;
 }
 
 void pipeline_free(struct pipeline *p)

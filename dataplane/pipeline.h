@@ -45,7 +45,8 @@ struct pipeline {
     struct pn_histogram *stage; /* [STAGES] */
     pipeline_clock clock;       /* NULL: stages are not timed */
     uint32_t burst;
-    uint8_t flushed; /* the input ended and everything held was let go */
+    uint32_t channels_before; /* in the region when it was opened */
+    uint8_t flushed;          /* the input ended and everything held was let go */
 
     /* The present burst; datagrams before datagram_at are in sequence. */
     struct io_frame frame[IO_BURST_MAX];
@@ -71,6 +72,13 @@ struct pipeline {
 
 int pipeline_init(struct pipeline *p, const struct region *r, const struct pn_config *cfg,
                   struct error *e);
+/*
+ * After pipeline_init over a region that region_reopen has found, and after all channels are
+ * declared: goes on where the last run came to. *repaired: books that it left in the middle of an
+ * update. 0, or -ESTALE when it cannot be gone on with and must be made anew.
+ */
+int pipeline_resume(struct pipeline *p, const struct region *r, uint32_t *repaired,
+                    struct error *e);
 void pipeline_free(struct pipeline *p);
 
 /*

@@ -35,12 +35,19 @@ libzstd-dev reads .zst captures
 python3-venv makes .venv
 python3-dev headers for the Python extension"
 packages_test="\
-clang builds the fuzzers
+clang builds the fuzzers and the steering program of af_xdp ports
+libbpf-dev loads that program; without it the build leaves af_xdp ports out
+libelf-dev libbpf reads programs with it
+iproute2 network namespaces and veth for the tests
 libclang-rt-14-dev fuzzing and sanitizer run-time
 clang-format checks the C layout
 cppcheck checks the C code
 shellcheck checks the scripts
-valgrind checks memory in the C tests"
+valgrind checks memory in the C tests
+ethtool what our ethtool ioctls are compared with
+pci.ids what the PCI ids in hw/nics are compared with
+vagrant checks the Vagrantfile (80 MB with Ruby; no virtual machine is started)
+vagrant-libvirt likewise, for the provider that it is written for"
 
 install_packages() {
     local wanted=$1 have missing="" name why
@@ -109,8 +116,13 @@ PY
 
 hash_of_sources() {
     cd "$root"
-    find pyproject.toml meson.build meson.options dataplane controlplane -type f \
-        ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum | sha256sum
+    {
+        find pyproject.toml meson.build meson.options bpf dataplane controlplane hw -type f \
+            ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum
+        # What the build takes in where it is there.
+        pkg-config --modversion libbpf 2>&1 || true
+        command -v clang || true
+    } | sha256sum
 }
 
 # Does a step only when the stamp differs: stamped NAME VALUE COMMAND...

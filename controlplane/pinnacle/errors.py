@@ -61,7 +61,17 @@ class UnknownInstrumentError(PinnacleError):
 
 class StoppedError(PinnacleError):
     exit_code = 10
-    meaning = "a --stop-on condition was met; the report covers all up to there"
+    meaning = (
+        "a --stop-on condition was met (the report covers all up to there), "
+        "or host check found something amiss"
+    )
+
+
+class HostCheckError(PinnacleError):
+    """Shares the code of ``StoppedError``: the command did its work and has something to tell."""
+
+    exit_code = StoppedError.exit_code
+    meaning = StoppedError.meaning
 
 
 class RegionError(PinnacleError):
@@ -79,6 +89,36 @@ class BuildError(PinnacleError):
     meaning = "the compiled engine is missing or does not fit this Python; build again"
 
 
+class AlreadyRunningError(PinnacleError):
+    exit_code = 14
+    meaning = "the instance is running already; stop it first, or name another one"
+
+
+class NotRunningError(PinnacleError):
+    exit_code = 15
+    meaning = "the instance is not running, or does not answer"
+
+
+class WaitTimeoutError(PinnacleError):
+    exit_code = 16
+    meaning = "what was waited for did not come in time"
+
+
+class StartRefusedError(PinnacleError):
+    exit_code = 17
+    meaning = "the data plane refused to start, or failed too often; the message is its own"
+
+
+class UnknownNameError(PinnacleError):
+    exit_code = 18
+    meaning = "no channel, port, book or shard of that name"
+
+
+class DifferentError(PinnacleError):
+    exit_code = 19
+    meaning = "the configurations that were compared differ"
+
+
 class UnknownOrderError(PinnacleError):
     """An order reference is not in the book (Python only, no command raises it)."""
 
@@ -89,8 +129,12 @@ BROKEN_PIPE = 141
 _CLASSES: tuple[type[PinnacleError], ...] = (
     PinnacleError, UsageError, NoSuchFileError, NoPermissionError, NotACaptureError,
     UnknownFeedError, ConfigError, NoMemoryError, UnknownInstrumentError, StoppedError,
-    RegionError, OutputError, BuildError,
+    RegionError, OutputError, BuildError, AlreadyRunningError, NotRunningError, WaitTimeoutError,
+    StartRefusedError, UnknownNameError, DifferentError,
 )  # fmt: skip
+
+#: exit code -> class, to raise again what another process refused with
+EXIT_CLASSES: dict[int, type[PinnacleError]] = {c.exit_code: c for c in _CLASSES}
 
 #: exit code -> (name, meaning); the one table that the help and the documentation show.
 EXIT_CODES: dict[int, tuple[str, str]] = {
@@ -123,6 +167,13 @@ _BY_STEP: dict[str, tuple[dict[int, type[PinnacleError]], type[PinnacleError]]] 
     "channel": ({}, ConfigError),
     "region": ({errno.ENOENT: RegionError, errno.ENOMEM: RegionError}, RegionError),
     "run": ({}, PinnacleError),
+    "control": (
+        {
+            errno.EALREADY: AlreadyRunningError,
+            errno.EBUSY: AlreadyRunningError,
+        },
+        RegionError,
+    ),
 }  # fmt: skip
 
 
@@ -130,7 +181,8 @@ def from_c(code: int, message: str, step: str) -> PinnacleError:
     """The error for a negative errno and message of a C function.
 
     ``step`` says what was being done: ``input`` (opening a file), ``engine``, ``channel``,
-    ``region`` (attaching) or ``run``. It decides what an errno such as EINVAL means.
+    ``region`` (attaching), ``run`` or ``control`` (the control segment). It decides what an errno
+    such as EINVAL means.
     """
     here, others = _BY_STEP[step]
     kind = here.get(-code) or _ANYWHERE.get(-code, others)

@@ -153,6 +153,11 @@ def instrument_of(index: int, raw: Any) -> Instrument:
     )  # fmt: skip
 
 
+def label(instrument: Instrument) -> str:
+    """The name, or ``#LOCATE`` for an instrument that the feed never named."""
+    return instrument.name or f"#{instrument.locate}"
+
+
 def top_of(raw: Any) -> Top:
     """From ``struct pn_top`` as filled by ``pn_view_top``."""
     return Top(

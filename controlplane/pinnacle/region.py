@@ -79,6 +79,11 @@ class View:
         return self._handle
 
     @property
+    def handle(self) -> Any:
+        """The C view, for readers of records that live instances have beside the books."""
+        return self._view
+
+    @property
     def header(self) -> records.Header:
         """Size, backing, writer's pid, and how many instruments and channels are in use."""
         return records.header_of(lib.pn_view_header(self._view))
@@ -89,6 +94,13 @@ class View:
         out = ffi.new("struct pn_counters *")
         lib.pn_view_counters(self._view, out)
         return records.counters_of(out)
+
+    @property
+    def digest(self) -> str:
+        """As ``Replay.digest``, of a region that nobody writes just then."""
+        out = ffi.new("uint64_t[2]")
+        lib.pn_view_digest(self._view, out)
+        return f"{out[0]:016x}{out[1]:016x}"
 
     @property
     def stages(self) -> dict[str, records.StageTime]:

@@ -21,6 +21,7 @@ import numpy as np
 
 from pinnacle import layout, records, tables
 from pinnacle.abi import ffi, lib
+from pinnacle.config.render import fill_engine
 from pinnacle.config.schema import ChannelConfig, ReplayConfig
 from pinnacle.errors import PinnacleError, UnknownOrderError, UsageError, from_c
 from pinnacle.layout import StructArray
@@ -31,7 +32,6 @@ __all__ = ["LINKS", "Replay", "Step"]
 #: what the first byte of a pushed frame is
 LINKS = {"ethernet": 0, "ip": 1, "null": 2, "sll": 3, "sll2": 4, "blocks": 5}
 
-_HUGEPAGES = {"never": 0, "auto": 1, "require": 2}
 _ERR_LEN = 512
 _BATCH = 65_536
 _MOST = 16 * _BATCH  # longest buffer, events
@@ -334,14 +334,7 @@ def _splits_quote(last: np.void) -> bool:
 def _engine_config(config: ReplayConfig) -> Any:
     """``struct pn_config`` of a configuration."""
     out = ffi.new("struct pn_config *")
-    lib.pn_config_default(out)
-    given = config.engine
-    for name in ("max_orders", "max_instruments", "max_pages", "max_trades", "burst",
-                 "reorder_datagrams", "reorder_ns"):  # fmt: skip
-        setattr(out, name, getattr(given, name))
-    out.hugepages = _HUGEPAGES[given.hugepages]
-    out.timing, out.recognise = given.timing, given.recognise
-    out.default_feed = 0 if config.feed == "auto" else tables.FEED_NUMBER[config.feed]
+    fill_engine(out, config.engine, 0 if config.feed == "auto" else tables.FEED_NUMBER[config.feed])
     return out
 
 
@@ -351,6 +344,7 @@ def _channel_config(channel: ChannelConfig) -> Any:
     out.name = channel.name.encode()
     out.feed = tables.FEED_NUMBER[channel.feed]
     out.lines = len(channel.lines)
+    out.recovery = tables.RECOVERY_NUMBER[channel.recovery]
     for i, line in enumerate(channel.lines):
         out.group_be[i] = 0 if line.group == "any" else records.ipv4_number(line.group)
         out.port[i] = line.port

@@ -234,11 +234,6 @@ def _stages(replay: Replay, messages: int) -> dict[str, StageReport]:
     return found
 
 
-def label(instrument: records.Instrument) -> str:
-    """The name, or ``#LOCATE`` for an instrument that the feed never named."""
-    return instrument.name or f"#{instrument.locate}"
-
-
 def _book(replay: Replay, instrument: records.Instrument, channel: str, depth: int) -> BookReport:
     view, index, exp = replay.view, instrument.index, instrument.price_exp
     top = view.top(index)
@@ -256,8 +251,8 @@ def _book(replay: Replay, instrument: records.Instrument, channel: str, depth: i
         ]
 
     return BookReport(
-        instrument=label(instrument), locate=instrument.locate or None, feed=instrument.feed,
-        channel=channel, state=top.state,  # type: ignore[arg-type]
+        instrument=records.label(instrument), locate=instrument.locate or None,
+        feed=instrument.feed, channel=channel, state=top.state,  # type: ignore[arg-type]
         stale_why=list(top.stale_why), trading=top.trading,
         bid=quote(top.bid_px, top.bid_size, top.bid_orders),
         ask=quote(top.ask_px, top.ask_size, top.ask_orders),

@@ -32,6 +32,7 @@ STAGES = _labels("pn_stage_label", lib.PN_STAGES_MAX)
 #: label of each feed, by number: ``none``, ``itch50``, ``deep10``, ``tops16``
 FEEDS = _labels("pn_feed_label", lib.PN_FEEDS)
 FEED_NUMBER = MappingProxyType({name: i for i, name in enumerate(FEEDS)})
+RECOVERY_NUMBER = MappingProxyType({"none": 0, "gaps": 1, "from_start": 2})
 #: names of small enumerations, by number
 EVENT_KINDS = MappingProxyType(_enum("pn_event_kind", "PN_EV_"))
 BOOK_STATES = MappingProxyType(_enum("pn_book_state", "PN_BOOK_"))

@@ -55,6 +55,13 @@
     REASON(SEQ_IMPLAUSIBLE, "seq_implausible", "sequence number too far ahead to be believed") \
     REASON(SEQ_HELD_FULL, "seq_held_full", "early datagram that did not fit the reorder window") \
     REASON(SEQ_AFTER_END, "seq_after_end", "new messages after the end of the session") \
+    /* recovery: answers of re-request servers */ \
+    REASON(RECOVERY_BAD, "recovery_bad", "answer of a re-request server that is malformed") \
+    REASON(RECOVERY_SESSION, "recovery_session", "answer for a session that does not run") \
+    REASON(RECOVERY_UNASKED, "recovery_unasked", "answer with messages not asked for") \
+    REASON(RECOVERY_FULL, "recovery_full", "answer that the shard had no room for") \
+    /* recorder */ \
+    REASON(TAP_FULL, "tap_full", "frame left out of a recording that was too slow (note)") \
     /* decoding */ \
     REASON(MSG_SHORT, "msg_short", "message shorter than its type demands") \
     REASON(MSG_LONG, "msg_long", "message longer than known; the known part is used (note)") \

@@ -88,12 +88,13 @@ PN_HOT uint32_t order_add(struct books *b, struct pn_book *bk, struct pn_event *
     }
     struct pn_order *o = orders_put(t, entry, id);
     o->ref = ref;
-    o->size = (uint32_t)ev->size;
     o->px = ev->px;
     o->stamp = (uint32_t)ev->seq;
     o->owner = ev->instrument * 2 + side;
     o->mpid = mpid;
     o->level = at.page * PN_PAGE_LEVELS + at.bit;
+    /* Last: a slot with a size is whole, whenever this process may die (book/repair.h). */
+    __atomic_store_n(&o->size, (uint32_t)ev->size, __ATOMIC_RELEASE);
     b->counters->live_orders++;
     *word = sum;
     return ladder_note(&b->ladder, bk, side, at.page, at.number, at.bit, sum);

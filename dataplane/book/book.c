@@ -133,5 +133,7 @@ void book_apply(struct books *b, struct pn_event *ev)
         top_set_stale(bk, PN_STALE_INCONSISTENT);
     else
         apply_event(b, bk, ev);
+    if (b->applied)
+        *b->applied = ev->seq;
     seqlock_end(&bk->seq);
 }

@@ -22,6 +22,8 @@ struct books {
     struct ladder ladder;
     struct orders orders;
     struct pn_region_header *header;
+    /* Where to note an event's number when it is in the book, or NULL. */
+    uint64_t *applied;
     /* Recording of top-of-book changes; off while bbo is NULL. */
     struct pn_bbo *bbo;
     uint64_t bbo_count;

@@ -34,6 +34,11 @@ static void index_put(struct ladder *l, uint32_t id)
     l->index[i] = id;
 }
 
+void ladder_index(struct ladder *l, uint32_t id)
+{
+    index_put(l, id);
+}
+
 static void index_remove(struct ladder *l, uint32_t id)
 {
     uint64_t hole = index_hash(l, l->page[id].owner, l->page[id].number);

@@ -65,6 +65,8 @@ uint32_t ladder_create(struct ladder *l, struct pn_book *bk, uint32_t instrument
                        uint32_t number);
 /* Makes the grid fine enough for px. 0, or -1 when pages ran out and levels were lost. */
 int ladder_regrid(struct ladder *l, struct pn_book *bk, uint32_t instrument, int32_t px);
+/* Enters a page into the index (repair). */
+void ladder_index(struct ladder *l, uint32_t id);
 /* Frees every page of a side. */
 void ladder_clear(struct ladder *l, struct pn_book *bk, uint32_t side);
 

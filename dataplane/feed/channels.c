@@ -85,6 +85,9 @@ int channels_declare(struct channels *c, const struct pn_channel_config *cfg, st
 {
     if (cfg->feed == PN_FEED_NONE || cfg->feed >= PN_FEEDS)
         return error_set(e, -EINVAL, "channel %.24s: unknown feed %u", cfg->name, cfg->feed);
+    if (cfg->recovery > PN_RECOVERY_FROM_START)
+        return error_set(e, -EINVAL, "channel %.24s: unknown kind of recovery %u", cfg->name,
+                         cfg->recovery);
     if (!cfg->lines || cfg->lines > PN_LINES_MAX)
         return error_set(e, -EINVAL, "channel %.24s: 1 to %d lines, not %u", cfg->name,
                          PN_LINES_MAX, cfg->lines);
@@ -92,6 +95,7 @@ int channels_declare(struct channels *c, const struct pn_channel_config *cfg, st
     if (!ch)
         return error_set(e, -ENOSPC, "more than %d channels", PN_CHANNELS_MAX);
     ch->cfg = *cfg;
+    ch->seq.recovery = (uint8_t)cfg->recovery;
     if (cfg->name[0])
         snprintf(ch->pub->name, sizeof ch->pub->name, "%.23s", cfg->name);
     ch->pub->lines = cfg->lines;
@@ -101,6 +105,20 @@ int channels_declare(struct channels *c, const struct pn_channel_config *cfg, st
         ch->pub->line[i].input = (uint16_t)(cfg->input[i] < 0 ? 0 : cfg->input[i]);
     }
     c->declared++;
+    return 0;
+}
+
+int channels_resume(struct channels *c, uint32_t channels_before, struct error *e)
+{
+    if (channels_before != c->declared || c->declared != c->count)
+        return error_set(e, -ESTALE, "the segment has %u channels, the configuration declares %u",
+                         channels_before, c->declared);
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct channel *ch = &c->channel[i];
+        instrument_map_resume(&ch->map);
+        if (!sequence_resume(&ch->seq))
+            return error_set(e, -ESTALE, "channel %.24s was between two sessions", ch->pub->name);
+    }
     return 0;
 }
 
@@ -123,7 +141,8 @@ static int find_declared(struct channels *c, const struct net_datagram *d, struc
         for (uint32_t line = 0; line < cfg->lines; line++) {
             if ((cfg->group_be[line] && cfg->group_be[line] != d->group_be) ||
                 (cfg->port[line] && cfg->port[line] != d->port) ||
-                (cfg->input[line] >= 0 && cfg->input[line] != d->input))
+                (cfg->input[line] >= 0 && cfg->input[line] != d->input &&
+                 d->input != IO_INPUT_RECOVERY))
                 continue;
             f->channel = (uint8_t)i;
             f->line = (uint8_t)line;

@@ -55,6 +55,11 @@ int channels_init(struct channels *c, const struct region *r, const struct pn_co
 void channels_free(struct channels *c);
 /* A channel that the user has declared. */
 int channels_declare(struct channels *c, const struct pn_channel_config *cfg, struct error *e);
+/*
+ * After all channels are declared, over a region that an earlier run has left: each goes on where
+ * it was. 0, or -ESTALE when the region's channels are others or one of them cannot go on.
+ */
+int channels_resume(struct channels *c, uint32_t channels_before, struct error *e);
 /* Cold half of channels_find: decides about a flow; NULL with the drop counted. */
 struct flow *channels_decide(struct channels *c, const struct net_datagram *d, uint64_t key);
 

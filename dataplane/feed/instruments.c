@@ -29,6 +29,20 @@ void instrument_map_init(struct instrument_map *m, struct instruments *all, uint
         m->chunk[i] = INSTRUMENT_NONE;
 }
 
+void instrument_map_resume(struct instrument_map *m)
+{
+    const struct instruments *all = m->all;
+    for (uint32_t i = 0; i < all->header->instruments; i++) {
+        const struct pn_instrument *r = &all->record[i];
+        if (r->channel != m->channel || r->feed != m->feed || m->feed != PN_FEED_ITCH50)
+            continue;
+        uint32_t locate = r->locate & UINT16_MAX;
+        m->chunk[locate / INSTRUMENT_CHUNK] = i - locate % INSTRUMENT_CHUNK;
+        if (r->name[0])
+            m->named[locate / 64] |= 1ull << (locate % 64);
+    }
+}
+
 void instrument_map_renew(struct instrument_map *m)
 {
     memset(m->named, 0, sizeof m->named);

@@ -36,6 +36,8 @@ struct instrument_map {
 void instruments_attach(struct instruments *s, const struct region *r);
 void instrument_map_init(struct instrument_map *m, struct instruments *all, uint32_t channel,
                          uint32_t feed);
+/* Finds the channel's records of an earlier run in the region again. */
+void instrument_map_resume(struct instrument_map *m);
 /* A new session: names are to be learnt again. */
 void instrument_map_renew(struct instrument_map *m);
 /* Takes records for the chunk of a locate; INSTRUMENT_NONE when there are none left. */

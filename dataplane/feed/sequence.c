@@ -62,6 +62,37 @@ static void publish_epoch(struct sequencer *s, uint8_t waiting)
     __atomic_store_n(&s->ch->epoch, s->ch->epoch + 1, __ATOMIC_RELEASE);
 }
 
+/* What recovery is to ask for; published before the epoch that says something is missing. */
+static void publish_wanted(struct sequencer *s)
+{
+    uint64_t end = s->held_count ? s->held[0].seq : s->target;
+    __atomic_store_n(&s->ch->wanted_end, end > s->ch->next_seq ? end : 0, __ATOMIC_RELAXED);
+}
+
+int sequence_resume(struct sequencer *s)
+{
+    struct pn_channel *ch = s->ch;
+    if (ch->epoch & 1)
+        __atomic_store_n(&ch->epoch, ch->epoch + 1, __ATOMIC_RELEASE);
+    if (!ch->resets)
+        return 1;
+    if (ch->resets != ch->resets_applied)
+        return 0;
+    s->started = 1;
+    s->session[0] = ch->session_key[0];
+    s->session[1] = ch->session_key[1];
+    s->begin_ns = s->newest_ns = ch->newest_ns;
+    /*
+     * What was delivered but not applied is missing now: to be asked for, and the books wait. Their
+     * time to come begins with the first packet that shows the gap, which need not be long ago.
+     */
+    uint64_t known = ch->next_seq > ch->wanted_end ? ch->next_seq : ch->wanted_end;
+    s->target = ch->next_seq = ch->applied_seq + 1;
+    ch->wanted_end = known > ch->next_seq ? known : 0;
+    publish_epoch(s, known > ch->next_seq);
+    return 1;
+}
+
 static void advance(struct sequencer *s, uint64_t next)
 {
     s->ch->next_seq = next;
@@ -137,6 +168,8 @@ static void settle(struct sequencer *s, uint64_t now_ns, int progressed, struct 
     if (!missing && s->missing && progressed)
         s->ch->recovered++;
     s->missing = missing;
+    if (PN_UNLIKELY(missing || s->ch->wanted_end))
+        publish_wanted(s);
     publish_epoch(s, (uint8_t)(missing || s->far_packets));
     if (s->end_pending && !missing && !s->ch->ended) {
         s->ch->ended = 1;
@@ -189,6 +222,32 @@ static int has_room(const struct sequencer *s, const struct packet *p)
            p->bytes <= s->arena_bytes - s->arena_used;
 }
 
+/*
+ * What comes too early while missing messages are asked for need not be kept at any price: the
+ * latest held packets give way to an earlier one, and they, or p itself, are asked for later.
+ * 1 if there is room for p now.
+ */
+static int make_room(struct sequencer *s, const struct packet *p)
+{
+    uint64_t end = p->seq + p->count;
+    while (s->held_count && !has_room(s, p)) {
+        const struct held *last = &s->held[s->held_count - 1];
+        if (last->seq <= p->seq)
+            break;
+        if (last->seq + last->count > end)
+            end = last->seq + last->count;
+        s->held_bytes -= last->bytes;
+        s->held_count--;
+        s->drops[PN_R_SEQ_HELD_FULL]++;
+    }
+    if (s->target < end)
+        s->target = end;
+    if (has_room(s, p))
+        return 1;
+    s->drops[PN_R_SEQ_HELD_FULL]++;
+    return 0;
+}
+
 static void hold(struct sequencer *s, const struct packet *p, struct run_list *out)
 {
     uint32_t i = s->held_count;
@@ -198,7 +257,10 @@ static void hold(struct sequencer *s, const struct packet *p, struct run_list *o
         drop_duplicate(s, p->line, p->count);
         return;
     }
-    if (!has_room(s, p)) {
+    if (PN_UNLIKELY(s->recovery) && !has_room(s, p)) {
+        if (!make_room(s, p))
+            return;
+    } else if (!has_room(s, p)) {
         /* No room: the oldest hole is given up, and then this one may fit or be next itself. */
         give_up(s, p->rx_ns, out);
         if (!has_room(s, p) || p->seq <= s->ch->next_seq) {
@@ -247,7 +309,11 @@ static void name_session(struct pn_channel *ch, const uint64_t session[2])
 static void begin_session(struct sequencer *s, const struct packet *p, struct run_list *out)
 {
     struct pn_channel *ch = s->ch;
-    int late = p->midstream || (!p->unsequenced && p->seq > 1);
+    int numbered = !p->unsequenced && p->seq > 1 && ch->framing == PN_FRAMING_MOLDUDP64;
+    /* A session that begins while the channel is watched was missed for a moment only. */
+    int from_start = numbered && (s->recovery == PN_RECOVERY_FROM_START ||
+                                  (s->recovery == PN_RECOVERY_GAPS && s->started));
+    int late = p->midstream || (!p->unsequenced && p->seq > 1 && !from_start);
     s->has_old = s->started;
     s->old_session[0] = s->session[0];
     s->old_session[1] = s->session[1];
@@ -265,9 +331,17 @@ static void begin_session(struct sequencer *s, const struct packet *p, struct ru
     ch->ended = 0;
     ch->unsequenced = p->unsequenced == 1;
     publish_epoch(s, 0);
-    uint64_t first = p->unsequenced || !p->seq ? 1 : p->seq;
+    uint64_t first = p->unsequenced || !p->seq || from_start ? 1 : p->seq;
     ch->first_seq = first;
+    ch->wanted_end = 0;
     advance(s, first);
+    /* Where the stream is; the packet itself may then be as far from its beginning as it likes. */
+    if (from_start)
+        s->target = p->seq;
+    ch->session_key[0] = p->session[0];
+    ch->session_key[1] = p->session[1];
+    ch->newest_ns = p->sender_ns;
+    ch->resets++;
     name_session(ch, p->session);
     emit(s, out,
          (struct run){.kind = RUN_RESET, .seq = first, .count = (uint64_t)late, .rx_ns = p->rx_ns});
@@ -313,7 +387,8 @@ static int is_restart(const struct sequencer *s, const struct packet *p)
 /* Too far ahead to be believed of one packet alone; 1 if it is to be dropped. */
 static int is_implausible(struct sequencer *s, const struct packet *p)
 {
-    if (PN_LIKELY(p->seq <= s->ch->next_seq + SEQUENCE_FAR))
+    uint64_t near = s->recovery ? s->target : s->ch->next_seq;
+    if (PN_LIKELY(p->seq <= near + SEQUENCE_FAR))
         return 0;
     if (s->far_packets && p->seq >= s->far_seq && p->seq - s->far_seq <= SEQUENCE_FAR)
         s->far_packets++;
@@ -395,7 +470,7 @@ void sequence_push(struct sequencer *s, struct packet *p, struct run_list *out)
             begin_session(s, p, out);
         }
         if (p->sender_ns > s->newest_ns)
-            s->newest_ns = p->sender_ns;
+            ch->newest_ns = s->newest_ns = p->sender_ns;
     }
     if (PN_LIKELY(p->kind == PACKET_DATA)) {
         push_data(s, p, out);

@@ -57,6 +57,7 @@ struct sequencer {
     uint8_t missing;     /* messages are known to be missing */
     uint8_t has_old;     /* old_session names one */
     uint8_t end_pending; /* the end was announced at `target`, messages before it are missing */
+    uint8_t recovery;    /* enum pn_recovery: missing messages are asked for (live/recovery.h) */
     uint64_t gap_end;    /* next number after the last gap */
     uint64_t target;     /* highest next number that a line has spoken of */
     uint64_t waiting_ns; /* since when the first missing message is missed */
@@ -83,6 +84,11 @@ struct sequencer {
 uint64_t sequence_bytes(uint32_t held_max);
 void sequence_init(struct sequencer *s, struct pn_channel *ch, uint8_t channel, uint64_t *drops,
                    void *memory, uint32_t held_max, uint64_t reorder_ns);
+/*
+ * Goes on where the last writer of this channel's record came to: after the last message that is in
+ * the books. 0 if it died between two sessions, so that its books are of neither.
+ */
+int sequence_resume(struct sequencer *s);
 /*
  * One packet; its seq is filled in where it has none. out must have room for
  * 2 * held_max + SEQUENCE_RUNS_SPARE more runs.

@@ -18,7 +18,10 @@
 enum io_limits {
     IO_BURST_MAX = 256,
     IO_FRAME_MAX = 262144, /* longest capture record that is accepted */
-    IO_INPUTS_MAX = 16
+    IO_INPUTS_MAX = 16,
+    /* Input number of frames made from answers of a re-request server; they belong to the line
+     * whose group and port they carry, whatever its input. */
+    IO_INPUT_RECOVERY = IO_INPUTS_MAX
 };
 
 /* What the first byte of a frame is; capture link types are mapped onto these. */
@@ -64,7 +67,7 @@ struct io_ops {
     /* Sends up to n frames; returns how many were taken. NULL where a port cannot send. */
     uint32_t (*tx_burst)(struct io_port *port, const struct io_frame *in, uint32_t n);
     void (*stats)(struct io_port *port, struct io_stats *out);
-    /* What a live port says of itself and its device, drops included; may be slow. NULL: nothing. */
+    /* What a live port says of itself and its device, drops included; may be slow. */
     void (*status)(struct io_port *port, struct pn_port_status *out);
     void (*close)(struct io_port *port);
 };
@@ -84,8 +87,33 @@ int io_open(struct io_port **out, const struct pn_port_config *cfg, uint16_t inp
 /* Capture or raw ITCH file, plain, .gz or .zst, by content; "-" is standard input. */
 int io_file_open(struct io_port **out, const char *path, uint16_t input, struct error *e);
 
+/*
+ * Frames pushed by another thread: one producer, one consumer, never a wait. Made for `frames`
+ * frames of `bytes` in all; both are powers of two. ts_ns 0 stands for the now_ns of the rx_burst
+ * that hands the frame out.
+ */
+int io_ring_open(struct io_port **out, uint64_t bytes, uint32_t frames, uint16_t input,
+                 struct error *e);
+/* Copies a frame in; -ENOSPC when the ring is full, -EMSGSIZE when it never fits. Producer only. */
+int io_ring_push(struct io_port *port, const struct io_frame *frame);
+/* Frames pushed and not yet handed out; either thread, a moment ago. */
+uint64_t io_ring_waiting(const struct io_port *port);
+
+/*
+ * A port that hands on the frames of another one, which it owns, and copies them into a ring while
+ * recording is on; frames that the ring has no room for are counted and left out of the record.
+ */
+int io_tap_open(struct io_port **out, struct io_port *inner, struct io_port *ring, struct error *e);
+/* On and off; any thread. Takes effect at the next rx_burst. */
+void io_tap_record(struct io_port *tap, int on);
+/* Frames copied and left out since the tap was opened; any thread. */
+void io_tap_counts(const struct io_port *tap, uint64_t *copied, uint64_t *dropped);
+
 /* Several ports as one, by receive time; ties go to the lower input number. Owns the ports. */
 int io_merge_open(struct io_port **out, struct io_port **ports, uint32_t count, struct error *e);
+
+/* Live ports of one shard as one, in turn (io/poll.c). Owns the ports; a single one is itself. */
+int io_poll_open(struct io_port **out, struct io_port **ports, uint32_t count, struct error *e);
 
 /* Frames pushed by the caller: a ring of `frames` frames of `bytes` in all. */
 int io_memory_open(struct io_port **out, uint64_t bytes, uint32_t frames, uint16_t input,

@@ -11,6 +11,7 @@
 
 #include "base/bits.h"
 #include "io/capture.h"
+#include "io/pcapng_write.h"
 
 enum {
     BLOCK_SECTION = 0x0a0d0d0a,
@@ -26,6 +27,7 @@ enum {
     PACKET_FIXED = 28,
     SIMPLE_FIXED = 12,
     OPTION_END = 0,
+    OPTION_DESCRIPTION = 3,
     OPTION_TSRESOL = 9,
     OPTION_TSOFFSET = 14,
     INTERFACES_MAX = 1024,            /* records of interfaces beyond it are counted and dropped */
@@ -39,6 +41,7 @@ struct interface {
     uint16_t link;
     uint8_t simple; /* ns = ticks * mul, nothing else */
     uint8_t shift;
+    uint16_t input; /* as the recorder noted it, else the port's */
     uint32_t mul;
     uint64_t div;
     __int128 offset_ns;
@@ -113,12 +116,28 @@ static void read_section(struct pcapng *p, const uint8_t *at)
     p->interfaces = 0;
 }
 
+/* The input number in a description that our own recorder wrote; otherwise that of the file. */
+static uint16_t described_input(const uint8_t *text, uint16_t len, uint16_t otherwise)
+{
+    const uint16_t prefix = sizeof PCAPNG_INPUT - 1;
+    uint32_t input = 0;
+    if (len <= prefix || len > prefix + 2 || memcmp(text, PCAPNG_INPUT, prefix) != 0)
+        return otherwise;
+    for (uint16_t i = prefix; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return otherwise;
+        input = input * 10 + text[i] - '0';
+    }
+    return input <= IO_INPUT_RECOVERY ? (uint16_t)input : otherwise;
+}
+
 static void read_interface(struct pcapng *p, const uint8_t *at, size_t total)
 {
     if (p->interfaces == INTERFACES_MAX)
         return;
     struct interface *f = &p->interface[p->interfaces++];
     *f = (struct interface){.snaplen = get_u32(p, at + 12),
+                            .input = p->c.port.input,
                             .link = capture_link(get_u16(p, at + 8))};
     set_resolution(f, 6);
     size_t i = INTERFACE_FIXED, end = total - 4;
@@ -127,6 +146,8 @@ static void read_interface(struct pcapng *p, const uint8_t *at, size_t total)
         i += 4;
         if (code == OPTION_END || len > end - i)
             break;
+        if (code == OPTION_DESCRIPTION)
+            f->input = described_input(at + i, len, p->c.port.input);
         if (code == OPTION_TSRESOL && len == 1)
             set_resolution(f, at[i]);
         if (code == OPTION_TSOFFSET && len == 8)
@@ -168,7 +189,7 @@ static bool read_packet(struct pcapng *p, const uint8_t *at, size_t total, bool 
                              .caplen = caplen,
                              .len = len,
                              .ts_ns = p->last_ns,
-                             .input = p->c.port.input,
+                             .input = p->interface[id].input,
                              .link = p->interface[id].link};
     return true;
 }
@@ -201,7 +222,7 @@ static bool read_simple(struct pcapng *p, const uint8_t *at, size_t total, struc
                              .caplen = caplen,
                              .len = len,
                              .ts_ns = p->last_ns,
-                             .input = p->c.port.input,
+                             .input = f->input,
                              .link = f->link};
     return true;
 }

@@ -1,11 +1,11 @@
 /*
  * abi.h - every layout that the data plane and the control plane share.
  *
- * The only place, with its second half abi_control.h, where these layouts are written. Python gets them by parsing this very file
- * (controlplane/pinnacle/abi/gen_abi.py), so it stays plain: constants as enums, padding spelled
- * out, no attributes, no conditionals outside the ABI_CDEF guard. shm/abi_check.c pins every
- * size and offset with static asserts, and the build hashes this text: a region written under
- * another hash is refused at attach.
+ * The only place, with its second half abi_control.h, where these layouts are written. Python
+ * gets them by parsing these very files (controlplane/pinnacle/abi/gen_abi.py), so they stay
+ * plain: constants as enums, padding spelled out, no attributes, no conditionals outside the
+ * ABI_CDEF guard. shm/abi_check.c pins every size and offset with static asserts, and the build
+ * hashes this text: a region written under another hash is refused at attach.
  *
  * Writers: the state segment is written by the data plane only. Readers never take pointers from
  * it, only offsets, and copy multi-word records under their sequence lock.
@@ -36,6 +36,13 @@ enum pn_feed {
     PN_FEED_DEEP10 = 2, /* IEX DEEP 1.0 */
     PN_FEED_TOPS16 = 3, /* IEX TOPS 1.6 */
     PN_FEEDS = 4
+};
+
+/* Whether missing messages of a channel are asked for again (docs/recovery.md). */
+enum pn_recovery {
+    PN_RECOVERY_NONE = 0,
+    PN_RECOVERY_GAPS = 1,      /* gaps: a full reorder window does not end the waiting */
+    PN_RECOVERY_FROM_START = 2 /* also what was sent before the stream was joined */
 };
 
 /* How messages are framed in a datagram. */
@@ -262,7 +269,12 @@ struct pn_channel {
     uint64_t reorders;   /* datagrams that came early and were held */
     uint64_t restarts;   /* session began anew under the same name */
     uint64_t session_changes;
-    uint64_t reserved;
+    uint64_t wanted_end;  /* messages next_seq .. wanted_end - 1 are missing and may still come */
+    uint64_t applied_seq; /* last message whose effect is in the books */
+    uint64_t session_key[2]; /* the session as the wire has it */
+    uint64_t newest_ns;      /* latest send time seen in it, where there are such */
+    uint64_t resets;         /* times that a session began ... */
+    uint64_t resets_applied; /* ... and that the books were emptied for it */
     struct pn_line_stats line[4];
     uint64_t by_type[256];
 };
@@ -345,7 +357,7 @@ struct pn_region_header {
     uint32_t hugepages;    /* 1: backed by hugetlbfs */
     uint32_t instruments;  /* records in use */
     uint32_t channels;     /* records in use */
-    uint32_t reserved;
+    uint32_t config;       /* of a live engine: fingerprint of what its books depend on */
     struct pn_section section[16];
 };
 
@@ -371,7 +383,9 @@ struct pn_channel_config {
     uint32_t lines;
     uint32_t group_be[4];
     uint16_t port[4];
-    int32_t input[4]; /* number of the input, -1 = any */
+    int32_t input[4];  /* number of the input, -1 = any */
+    uint32_t recovery; /* enum pn_recovery */
+    uint32_t reserved;
 };
 
 /* One price level as readers see it. */

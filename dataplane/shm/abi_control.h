@@ -64,7 +64,8 @@ struct pn_port_config {
     uint32_t hw_time; /* 1: receive time of the device where it has one */
     uint32_t mtu;     /* 0 = as the device has it */
     uint32_t steers;
-    uint32_t reserved[3];
+    uint32_t need_hugepages; /* 1: refuse to start without them; 0: used where there are some */
+    uint32_t reserved[2];
     struct pn_steer steer[128];
 };
 
@@ -163,7 +164,7 @@ struct pn_port_status {
     uint64_t empty_polls;
     uint64_t drops[96]; /* by reason */
     uint32_t xstats;
-    uint32_t reserved;
+    uint32_t seq; /* odd while the record is being written */
     struct pn_xstat xstat[64];
 };
 
@@ -174,15 +175,18 @@ struct pn_daemon {
     uint64_t commands;    /* number of the last command done */
     int64_t command_code; /* 0 or a negative errno, of that command */
     char command_text[256];
-    uint64_t control_lost;   /* times that the control plane's heartbeat was missed */
-    uint64_t control_ok;     /* 1: it is there */
-    uint64_t capturing;      /* 1: frames are being recorded */
-    uint64_t captured;       /* frames recorded */
-    uint64_t capture_drops;  /* frames that the recorder was too slow for */
-    uint64_t rerequests;     /* re-request datagrams sent */
-    uint64_t rerequest_hits; /* datagrams received in answer */
-    uint64_t rerequest_late; /* gaps that no server closed in time */
-    uint64_t repaired;       /* books rebuilt when this segment was attached again */
-    uint64_t reattach_ns;    /* how long the last re-attach took */
-    uint64_t reserved[5];
+    uint64_t control_lost;      /* times that the control plane's heartbeat was missed */
+    uint64_t control_ok;        /* 1: it is there */
+    uint64_t capturing;         /* 1: frames are being recorded */
+    uint64_t captured;          /* frames recorded */
+    uint64_t capture_drops;     /* frames that the recorder was too slow for */
+    uint64_t rerequests;        /* re-request datagrams sent */
+    uint64_t rerequest_hits;    /* datagrams received in answer */
+    uint64_t rerequest_late;    /* gaps that no server closed in time */
+    uint64_t repaired;          /* books rebuilt when this segment was attached again */
+    uint64_t reattach_ns;       /* how long the last re-attach took */
+    uint64_t rerequest_refused; /* answers not let in */
+    uint64_t live;              /* 1 once ports and threads are up */
+    uint64_t prefaulted;        /* 1 once all memory of the segment is mapped */
+    uint64_t reserved[2];
 };

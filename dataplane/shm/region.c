@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -88,6 +89,7 @@ static int map_file(struct region *r, const char *path, uint64_t bytes, uint32_t
     }
     int rc = 0;
     *got_huge = is_hugetlbfs(fd);
+    (void)flock(fd, LOCK_EX | LOCK_NB); /* for region_take_over */
     if (huge == 2 && !*got_huge)
         rc = error_set(e, -ENOTSUP, "hugepages required, but %s is not on a hugetlbfs mount", path);
     else if (ftruncate(fd, (off_t)bytes) != 0)
@@ -102,9 +104,12 @@ static int map_file(struct region *r, const char *path, uint64_t bytes, uint32_t
             rc = error_set(e, -errno, "cannot map %llu MiB of region %s: %s",
                            (unsigned long long)(bytes >> 20), path, strerror(errno));
     }
-    close(fd);
-    if (rc != 0)
+    if (rc != 0) {
         unlink(path);
+        close(fd);
+    } else {
+        r->lock = fd + 1;
+    }
     return rc;
 }
 
@@ -214,11 +219,95 @@ int region_attach(struct region *r, const char *path, struct error *e)
     return 0;
 }
 
+/* The file at path, with its writer's lock on it; a descriptor or a negative errno. */
+static int lock_left_behind(const char *path, struct error *e)
+{
+    for (;;) {
+        struct stat st, now;
+        int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return error_set(e, -errno, "cannot open region %s: %s", path, strerror(errno));
+        if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+            close(fd);
+            return error_set(e, -EINVAL, "%s is not a PinnacleMM region", path);
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            close(fd);
+            return error_set(e, -EALREADY, "%s is in use: another data plane runs on it", path);
+        }
+        /* Its writer may have removed it between the two calls. */
+        if (stat(path, &now) == 0 && st.st_ino == now.st_ino && st.st_dev == now.st_dev)
+            return fd;
+        close(fd);
+    }
+}
+
+/* Whether a segment can be gone on with; -ENOENT: its maker died before there was anything in it. */
+static int check_left_behind(const struct pn_region_header *h, uint64_t bytes,
+                             const struct pn_config *cfg, const char *path, struct error *e)
+{
+    static const struct pn_region_header zero;
+    struct pn_section sections[PN_SECTIONS];
+    layout_sections(sections, cfg);
+    if (memcmp(h, &zero, sizeof zero) == 0 && bytes <= layout_bytes(sections))
+        return error_set(e, -ENOENT, "%s was only begun", path);
+    int rc = check_header(h, bytes, path, e);
+    if (rc != 0)
+        return rc;
+    if (memcmp(sections, h->section, sizeof sections) != 0 ||
+        h->instruments > sections[PN_SEC_INSTRUMENTS].count || h->channels > PN_CHANNELS_MAX)
+        return error_set(e, -ESTALE, "%s was made from other limits; remove it to start anew",
+                         path);
+    return 0;
+}
+
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e)
+{
+    struct stat st;
+    memset(r, 0, sizeof *r);
+    if (strlen(path) >= sizeof r->path)
+        return error_set(e, -ENAMETOOLONG, "region path is longer than %zu bytes", sizeof r->path);
+    int rc, fd = lock_left_behind(path, e);
+    if (fd < 0)
+        return fd;
+    uint64_t bytes = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    void *base = MAP_FAILED;
+    if (bytes >= sizeof(struct pn_region_header))
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base != MAP_FAILED)
+        rc = check_left_behind(base, bytes, cfg, path, e);
+    else if (!bytes)
+        rc = error_set(e, -ENOENT, "%s was only begun", path);
+    else
+        rc = error_set(e, -EINVAL, "%s is not a PinnacleMM region", path);
+    if (rc == -ENOENT)
+        unlink(path);
+    if (rc != 0) {
+        if (base != MAP_FAILED)
+            munmap(base, bytes);
+        close(fd);
+        return rc;
+    }
+    r->base = base;
+    r->bytes = bytes;
+    r->lock = fd + 1;
+    memcpy(r->path, path, strlen(path) + 1);
+    region_header(r)->pid = (uint32_t)getpid();
+    return 0;
+}
+
 void region_close(struct region *r)
+{
+    if (r->path[0])
+        unlink(r->path);
+    region_leave(r);
+}
+
+void region_leave(struct region *r)
 {
     if (r->base)
         munmap(r->base, r->bytes);
-    if (r->path[0])
-        unlink(r->path);
+    if (r->lock)
+        close(r->lock - 1);
     memset(r, 0, sizeof *r);
 }

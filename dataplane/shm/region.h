@@ -17,14 +17,23 @@ struct region {
     uint8_t *base;
     uint64_t bytes;
     char path[256]; /* empty: anonymous, or attached */
+    int lock;       /* descriptor whose lock says that the writer lives, plus 1; 0 = none */
 };
 
 /* Creates and zeroes the segment for cfg. 0 or a negative errno. */
 int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
+/*
+ * Maps the segment that an earlier writer has left, for writing, with all that is in it. 0, -ENOENT
+ * if there is none (or one that was only begun, which is removed), -EALREADY while its writer lives,
+ * -EINVAL, -EPROTO if it is another build's, -ESTALE if it was made from other limits.
+ */
+int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /* Maps an existing segment read-only after checking magic, ABI and every section. */
 int region_attach(struct region *r, const char *path, struct error *e);
-/* Unmaps; a created segment's file is removed. */
+/* Unmaps; the file of a segment that was created or taken over is removed. */
 void region_close(struct region *r);
+/* Unmaps and leaves the file for a later writer. */
+void region_leave(struct region *r);
 
 static inline struct pn_region_header *region_header(const struct region *r)
 {

@@ -13,6 +13,7 @@
 #include "api.h"
 #include "base/histogram.h"
 #include "base/ticks.h"
+#include "live.h"
 #include "shm/region.h"
 #include "shm/seqlock.h"
 #include "shm/view.h"
@@ -233,4 +234,51 @@ int pn_view_find(const struct pn_view *view, const char *name, uint32_t from)
         if (strncmp(view->instrument[i].name, name, PN_NAME_LEN) == 0)
             return (int)i;
     return -ENOENT;
+}
+
+int pn_view_port(const struct pn_view *view, uint32_t port, struct pn_port_status *out)
+{
+    if (port >= PN_PORTS_MAX)
+        return -ENOENT;
+    const struct pn_port_status *s = region_section(&view->region, PN_SEC_PORTS);
+    uint64_t since_ns = 0;
+    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+        uint32_t before = seqlock_read(&s[port].seq);
+        if (before & 1)
+            continue;
+        *out = s[port];
+        if (seqlock_retry(&s[port].seq, before))
+            continue;
+        out->name[sizeof out->name - 1] = 0;
+        out->device[sizeof out->device - 1] = 0;
+        out->driver[sizeof out->driver - 1] = 0;
+        if (out->xstats > PN_XSTATS_MAX)
+            out->xstats = PN_XSTATS_MAX;
+        for (uint32_t k = 0; k < PN_XSTATS_MAX; k++)
+            out->xstat[k].name[sizeof out->xstat[k].name - 1] = 0;
+        return out->name[0] ? 0 : -ENOENT;
+    }
+    return -EAGAIN;
+}
+
+/* An answer is whole if its command's number is the same before and after. */
+int pn_view_daemon(const struct pn_view *view, struct pn_daemon *out)
+{
+    const struct pn_daemon *d = region_section(&view->region, PN_SEC_DAEMON);
+    uint64_t since_ns = 0;
+    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+        uint64_t before = __atomic_load_n(&d->commands, __ATOMIC_ACQUIRE);
+        *out = *d;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        out->command_text[sizeof out->command_text - 1] = 0;
+        if (__atomic_load_n(&d->commands, __ATOMIC_RELAXED) == before && out->commands == before)
+            return 0;
+    }
+    return -EAGAIN;
+}
+
+int pn_view_latency(const struct pn_view *view, struct pn_histogram *out)
+{
+    *out = *(const struct pn_histogram *)region_section(&view->region, PN_SEC_LATENCY);
+    return 0;
 }

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# These two are run by test_docs_replay.py, on the small capture that they are written for.
-RUN_THERE = {"replay.md", "python.md"}
+# These are run by test_docs_replay.py and test_docs_live.py, on what they are written for.
+RUN_THERE = {"replay.md", "python.md", "live.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PAGES = [page for page in PAGES if page.name not in RUN_THERE]
 SKIP_MARK = re.compile(r"<!-- not run: (.+) -->")
@@ -107,6 +107,10 @@ def run_or_look_up(command: str, folder: Path) -> None:
         run(command, folder)
     elif tool.startswith(("./scripts/", "scripts/")):
         text = run(f"{tool} --help", ROOT)
+        unknown = [w for w in words if w.startswith("--") and w.partition("=")[0] not in text]
+        assert not unknown or unknown == ["--help"], f"{command}: {unknown} is not in its help"
+        if "--dry-run" in words:
+            run(command, ROOT)
         if tool.endswith("dev.sh") and words[1:] and not words[1].startswith("-"):
             assert re.search(rf"^  {re.escape(words[1])}\b", text, re.MULTILINE), command
     else:

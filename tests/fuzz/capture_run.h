@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes_hash.h"
 #include "io/capture.h"
 #include "net/net.h"
 
@@ -37,7 +38,8 @@ static inline void capture_add(struct capture_sum *sum, const struct capture *c,
     struct net_datagram d;
     MUST(f->caplen <= f->len && f->caplen <= IO_FRAME_MAX);
     MUST(f->data >= src->window && f->data + f->caplen <= src->window + src->tail);
-    MUST(f->link <= IO_LINK_UNKNOWN && f->input == c->port.input);
+    MUST(f->link <= IO_LINK_UNKNOWN);
+    MUST(f->input == c->port.input || f->input <= IO_INPUT_RECOVERY);
     uint32_t why = net_parse_frame(f, &d);
     MUST(why <= PN_REASON_COUNT);
     if (why == 0) {
@@ -48,8 +50,7 @@ static inline void capture_add(struct capture_sum *sum, const struct capture *c,
     sum->frames++;
     sum->bytes += f->caplen;
     sum->hash = (sum->hash ^ f->ts_ns) * 0x9e3779b97f4a7c15u + f->len;
-    for (uint32_t i = 0; i < f->caplen; i++)
-        sum->hash = (sum->hash ^ f->data[i]) * 0x100000001b3u;
+    sum->hash = bytes_hash(sum->hash, f->data, f->caplen);
 }
 
 /* Returns false when the reader would not open the bytes. */

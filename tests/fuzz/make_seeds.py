@@ -226,7 +226,25 @@ def iex_steps() -> Iterator[bytes]:
         yield b"".join(bytes([1, how, bits]) for how in (0x10, 0x12, 0x34, 0x05, 0x57, 0x98, 0x06))
 
 
+def asker_steps() -> Iterator[bytes]:
+    missing = b"\x14" + struct.pack(">HI", 500, 2_000_000)  # 500 are missing, 2 ms pass
+    good = b"\x50" + struct.pack(">I", 1000) + b"\0\x20"  # an answer to the first request
+    yield missing + good * 3
+    yield missing + b"\x10" + struct.pack(">I", 50_000_000) + good
+    for how in (1, 2, 4, 8, 16):
+        yield missing + b"\x50" + struct.pack(">I", 1000) + bytes([how]) + b"\x10\x7f\x7f\x7f"
+
+
+def rerequest_steps() -> Iterator[bytes]:
+    for seq, count in ((1, 1), (1, 500), (299, 9), (301, 1), (0, 1), (2**64 - 1, 65_535)):
+        yield b"\x14SIM0000001" + struct.pack(">QH", seq, count)
+    yield b"\x14SIM0000042" + struct.pack(">QH", 7, 7) + b"\x14OTHER00001" + bytes(10)
+    yield b"\x02ab\x17" + bytes(23)
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "asker": asker_steps,
+    "rerequest": rerequest_steps,
     "deep": iex_steps,
     "iextp": iextp_steps,
     "itch": itch_steps,

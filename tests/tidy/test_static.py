@@ -10,7 +10,7 @@ import pytest
 
 from tests.tidy.project import ROOT, files
 
-PYTHON_FOLDERS = [n for n in ("controlplane", "tests", "perf") if files(".py", under=n)]
+PYTHON_FOLDERS = [n for n in ("bpf", "controlplane", "tests", "perf") if files(".py", under=n)]
 
 
 def check(tool: str, *arguments: str | Path, brief: str = "") -> None:

@@ -17,8 +17,8 @@ LINE_LENGTH = 100
 # A folder of dataplane/ may include from itself and from those to its left; the files directly in
 # dataplane/ may include from all of them. The public headers serve everybody: the layouts include
 # nothing, and the functions of api.h are written where what they show is kept.
-LAYERS = ("base", "shm", "io", "net", "feed", "book", "quote", "gate", "order", "sim")
-SHARED = {"shm/abi.h", "api.h"}
+LAYERS = ("base", "shm", "io", "net", "feed", "book", "quote", "gate", "order", "sim", "live")
+SHARED = {"shm/abi.h", "api.h", "live.h"}
 
 CODE = files(".c", ".h", ".py", ".sh")
 C_FILES = files(".c", ".h")

@@ -44,6 +44,10 @@ Examples:
   pinnacle-ctl capture info sample.pcap
   pinnacle-ctl replay sample.pcap
   pinnacle-ctl replay --json --depth 5 sample.pcap
+  pinnacle-ctl start --config configs/pcap.yaml --detach --wait
+  pinnacle-ctl status
+  pinnacle-ctl top
+  pinnacle-ctl stop
 
 Exit codes: pinnacle-ctl help exit-codes
 """
@@ -53,8 +57,19 @@ Exit codes: pinnacle-ctl help exit-codes
     cls=LazyGroup,
     table={
         "replay": ("pinnacle.cli.replay", "replay", "Turn captures into books and report on them."),
-        "capture": ("pinnacle.cli.capture", "capture", "Look into captures, or make one."),
-        "config": ("pinnacle.cli.config", "config", "Check and show configuration files."),
+        "capture": ("pinnacle.cli.capture", "capture", "Look into captures, make or record them."),
+        "start": ("pinnacle.cli.start", "start", "Start a live instance and keep it running."),
+        "stop": ("pinnacle.cli.start", "stop", "Stop an instance; nothing of it is left."),
+        "restart": ("pinnacle.cli.start", "restart", "Start the data plane anew, in order."),
+        "status": ("pinnacle.cli.status", "status", "How an instance is."),
+        "wait": ("pinnacle.cli.status", "wait", "Wait until an instance is in a certain state."),
+        "logs": ("pinnacle.cli.logs", "logs", "Logs of supervisor and data plane."),
+        "top": ("pinnacle.cli.top", "top", "Watch feeds, ports, books, rates and latency."),
+        "get": ("pinnacle.cli.get", "get", "List feeds, books, queues or counters."),
+        "describe": ("pinnacle.cli.get", "describe", "All of one channel, port, book or shard."),
+        "lab": ("pinnacle.cli.lab", "lab", "A feed and an appliance on one machine."),
+        "config": ("pinnacle.cli.config", "config", "Check, show and compare configurations."),
+        "host": ("pinnacle.cli.host", "host", "Check this machine, show its interfaces."),
         "version": ("pinnacle.cli.version", "version", "What this build is and contains."),
         "help": ("pinnacle.cli.main", "help_command", "Help on a topic: exit-codes."),
     },

@@ -19,6 +19,17 @@ def json_option(command: F) -> F:
     return option(command)
 
 
+def instance_options(command: F) -> F:
+    """``--instance`` and ``--run-dir``: which instance is meant."""
+    name = click.option(
+        "--instance", "-i", metavar="NAME", help="Which instance; not needed if only one runs."
+    )
+    folder = click.option(
+        "--run-dir", metavar="DIR", help="Its run folder, where that is not the usual one."
+    )
+    return name(folder(command))
+
+
 def colour_wanted() -> bool:
     """Whether standard output is a terminal that may be coloured."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pinnacle.cli.options import colour_wanted, engine, json_option
+from pinnacle.cli.send import check_options, send, send_options, split_to
 from pinnacle.errors import (
     INTERRUPTED,
     NotACaptureError,
@@ -37,6 +38,8 @@ Examples:
   zstdcat day.pcap.zst | pinnacle-ctl replay -
   pinnacle-ctl replay --from 13:30 --to 13:35 --export out day.pcap
   pinnacle-ctl replay --speed 10x --region /dev/shm/pinnacle.state day.pcap
+  pinnacle-ctl replay --to veth0 --speed 2x day.pcap     onto the wire, not into books
+  pinnacle-ctl replay --to veth0 --rate 100000 --loop 0 day.pcap
 
 \b
 Times are HH:MM:SS[.ns] of the capture's first day (UTC; raw ITCH: since midnight) or ISO.
@@ -48,16 +51,26 @@ the export and the window totals of the report, --to ends the replay.
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--config", "config_file", metavar="YAML", help="Configuration; see configs/replay.yaml."
+    "--config",
+    "config_file",
+    metavar="YAML",
+    help="Configuration (configs/replay.yaml), or that of the instance that recorded.",
 )
 @click.option(
     "--feed",
     type=click.Choice(["itch50", "deep10", "tops16"]),
     help="Feed of flows that are not declared; default: recognised by content.",
 )
-@click.option("--speed", metavar="PACE", help="max (default), recorded, or a factor such as 10x.")
+@click.option(
+    "--speed", metavar="PACE", help="max (default), recorded (to IFACE: default), or 10x."
+)
 @click.option("--from", "start", metavar="TIME", help="Start of the export and the window totals.")
-@click.option("--to", "stop", metavar="TIME", help="Stop before the first message after this.")
+@click.option(
+    "--to",
+    "stop",
+    metavar="TIME|IFACE",
+    help="Stop before the first message after this; or send the frames out of this interface.",
+)
 @click.option(
     "--instrument",
     "instruments",
@@ -90,6 +103,7 @@ the export and the window totals of the report, --to ends the replay.
     type=click.Choice(["auto", "never", "require"]),
     help="Memory of the region; default auto.",
 )
+@send_options
 @click.option("--quiet", is_flag=True, help="No progress bar and no report; the exit code tells.")
 @json_option
 def replay(files: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> int:
@@ -98,6 +112,10 @@ def replay(files: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -
     FILE is a pcap, pcapng or raw ITCH 5.0 file, plain, .gz or .zst, or - for standard input.
     Several files are merged by time; lines of one channel may be in different files.
     """
+    split_to(options)
+    check_options(options)
+    if options["device"]:
+        return send(files, options, as_json, quiet)
     from pinnacle.drive import Outcome, drive
     from pinnacle.report import build_report
 
@@ -137,10 +155,14 @@ def replay(files: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -
 
 def _configure(options: dict[str, Any]) -> ReplayConfig:
     """The configuration file with the options of the command line on top."""
-    from pinnacle.config.loader import load_config
+    from pinnacle.config.loader import load_any
     from pinnacle.config.schema import ReplayConfig
 
-    config = load_config(options["config_file"]) if options["config_file"] else ReplayConfig()
+    config = ReplayConfig()
+    if options["config_file"]:
+        found = load_any(options["config_file"])
+        # A live instance's file: its recordings are replayed under its own limits and channels.
+        config = found if isinstance(found, ReplayConfig) else found.for_replay()
     given = {k: options[k] for k in ("feed", "speed", "region") if options[k] is not None}
     report = {k: options[k] for k in ("depth", "books") if options[k] is not None}
     if options["instruments"]:

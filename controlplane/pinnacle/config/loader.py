@@ -5,27 +5,72 @@ YAML is read with the safe loader only; a key given twice is an error, not a sur
 """
 
 import difflib
+import os
 import types
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pinnacle.config.schema import ReplayConfig
+from pinnacle.config.live import LiveConfig
+from pinnacle.config.schema import ReplayConfig, Section
 from pinnacle.errors import ConfigError, NoPermissionError, NoSuchFileError
 
 KeyPath = tuple[str | int, ...]
 
+Config = TypeVar("Config", bound=Section)
+
 _MAX_BYTES = 1 << 20
+#: kinds of configuration file
+KINDS: dict[str, type[ReplayConfig] | type[LiveConfig]] = {
+    "replay": ReplayConfig,
+    "live": LiveConfig,
+}
 
 
 def load_config(path: str | Path) -> ReplayConfig:
-    """The checked configuration of a file.
+    """The checked configuration of a replay from a file.
 
     Raises ``NoSuchFileError``, ``NoPermissionError`` or ``ConfigError``.
     """
+    return parse_config(_read(path), str(path))
+
+
+def load_live(path: str | Path) -> LiveConfig:
+    """The checked configuration of a live instance from a file; raises like ``load_config``."""
+    text = _read(path)
+    data, lines = _parse(text, str(path))
+    return _placed(_validated(LiveConfig, data, lines, str(path)), Path(path))
+
+
+def _placed(config: LiveConfig, path: Path) -> LiveConfig:
+    """Captures and the log folder are found from the folder of the file that names them."""
+    folder = os.path.abspath(path.parent)  # noqa: PTH100  # not through symbolic links
+
+    def place(name: str) -> str:
+        return os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
+
+    ports = [
+        port.model_copy(update={"device": place(port.device)}) if port.kind == "pcap" else port
+        for port in config.ports
+    ]
+    log = config.log.model_copy(update={"dir": config.log.dir and place(config.log.dir)})
+    return config.model_copy(update={"ports": tuple(ports), "log": log})
+
+
+def load_any(path: str | Path) -> ReplayConfig | LiveConfig:
+    """The checked configuration of either kind; a file with ports is a live instance's."""
+    text = _read(path)
+    data, lines = _parse(text, str(path))
+    only_live = set(LiveConfig.model_fields) - set(ReplayConfig.model_fields)
+    if only_live & {str(name) for name in data}:
+        return _placed(_validated(LiveConfig, data, lines, str(path)), Path(path))
+    return _validated(ReplayConfig, data, lines, str(path))
+
+
+def _read(path: str | Path) -> bytes:
     try:
         text = Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -36,11 +81,17 @@ def load_config(path: str | Path) -> ReplayConfig:
         raise ConfigError(f"{path}: {error.strerror}; give a YAML file") from error
     if len(text) > _MAX_BYTES:
         raise ConfigError(f"{path}: larger than 1 MiB, so not a configuration")
-    return parse_config(text, str(path))
+    return text
 
 
 def parse_config(text: str | bytes, name: str) -> ReplayConfig:
     """The checked configuration of a YAML text; ``name`` stands for it in messages."""
+    data, lines = _parse(text, name)
+    return _validated(ReplayConfig, data, lines, name)
+
+
+def _parse(text: str | bytes, name: str) -> tuple[dict[Any, Any], dict[KeyPath, int]]:
+    """The mapping of a YAML text, and the line of every key."""
     lines: dict[KeyPath, int] = {}
     try:
         loader = yaml.SafeLoader(text)
@@ -60,11 +111,17 @@ def parse_config(text: str | bytes, name: str) -> ReplayConfig:
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{name}:1: expected keys and values; see configs/replay.yaml")
+        raise ConfigError(f"{name}:1: expected keys and values; see the examples in configs/")
+    return data, lines
+
+
+def _validated(
+    model: type[Config], data: dict[Any, Any], lines: dict[KeyPath, int], name: str
+) -> Config:
     try:
-        return ReplayConfig.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(error, lines, name)) from error
+        raise ConfigError(_explain(error, lines, name, model)) from error
 
 
 def _walk(
@@ -102,7 +159,9 @@ def _one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
-def _explain(error: ValidationError, lines: dict[KeyPath, int], name: str) -> str:
+def _explain(
+    error: ValidationError, lines: dict[KeyPath, int], name: str, model: type[BaseModel]
+) -> str:
     complaints = []
     found = error.errors(include_url=False)
     for item in found:
@@ -112,14 +171,14 @@ def _explain(error: ValidationError, lines: dict[KeyPath, int], name: str) -> st
         line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), 0)
         where = f"{name}:{line}" if line else name
         label = f"{_dotted(path)}: " if path else ""
-        complaints.append(f"{where}: {label}{_complaint(dict(item), path)}")
+        complaints.append(f"{where}: {label}{_complaint(dict(item), path, model)}")
     return "; ".join(complaints)
 
 
-def _complaint(item: dict[str, Any], path: KeyPath) -> str:
+def _complaint(item: dict[str, Any], path: KeyPath, model: type[BaseModel]) -> str:
     kind, given, context = item["type"], item.get("input"), item.get("ctx", {})
     if kind == "extra_forbidden":
-        allowed = sorted(_section_at(path[:-1]).model_fields)
+        allowed = sorted(_section_at(model, path[:-1]).model_fields)
         near = difflib.get_close_matches(str(path[-1]), allowed, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"unknown key; {hint}allowed here: {', '.join(allowed)}"
@@ -128,7 +187,7 @@ def _complaint(item: dict[str, Any], path: KeyPath) -> str:
     if kind == "literal_error":
         return f"{given!r} is not allowed; use one of {context['expected']}"
     if kind in ("greater_than_equal", "less_than_equal"):
-        section = _section_at(path[:-1])
+        section = _section_at(model, path[:-1])
         return f"{given!r} is out of bounds; allowed is {_bounds(section, str(path[-1]))}"
     if kind in ("too_short", "too_long"):
         return f"has {context['actual_length']} entries; allowed: " + (
@@ -137,7 +196,9 @@ def _complaint(item: dict[str, Any], path: KeyPath) -> str:
             else f"at most {context['max_length']}"
         )
     if kind == "model_type":
-        return f"expected keys and values: {', '.join(sorted(_section_at(path).model_fields))}"
+        return (
+            f"expected keys and values: {', '.join(sorted(_section_at(model, path).model_fields))}"
+        )
     if kind == "value_error":
         return f"{_shown(given)}{_one_line(context['error'])}"
     message = item["msg"].replace("Input should be", "must be").replace("Tuple", "list")
@@ -157,9 +218,8 @@ def _bounds(section: type[BaseModel], key: str) -> str:
     return f"{low} to {high} {unit}".rstrip()
 
 
-def _section_at(path: KeyPath) -> type[BaseModel]:
-    """The model that describes the mapping at a path."""
-    model: type[BaseModel] = ReplayConfig
+def _section_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
+    """The model that describes the mapping at a path below ``model``."""
     for part in path:
         if isinstance(part, str):
             found = _model_in(model.model_fields[part].annotation)

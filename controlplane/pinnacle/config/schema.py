@@ -26,6 +26,7 @@ def parse_speed(text: str) -> float:
 
 
 FeedName = Literal["itch50", "deep10", "tops16"]
+RecoveryName = Literal["none", "gaps", "from_start"]
 
 
 def key(default: Any, help_text: str, *, unit: str = "", **bounds: Any) -> Any:
@@ -117,6 +118,10 @@ class ChannelConfig(Section):
         ..., "redundant lines that carry the same messages (A, B)", min_length=1, max_length=4,
         strict=False,
     )  # fmt: skip
+    recovery: RecoveryName = key(
+        "none",
+        "for recordings, as the live instance had it: none, gaps or from_start",
+    )
 
 
 class ReportConfig(Section):

@@ -1,0 +1,1 @@
+"""A feed to receive: captures onto an interface, a re-request server, a lab in two namespaces."""
