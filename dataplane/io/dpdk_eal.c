@@ -206,7 +206,8 @@ static int add_defaults(struct args *a, const cpu_set_t *cpus)
     if (!has(a, "--telemetry --no-telemetry"))
         rc |= add_text(a, "--no-telemetry");
     if (has(a, "--no-huge")) { /* does not go with --in-memory */
-        if (!has(a, "--file-prefix"))
+        eal.own_files = !has(a, "--file-prefix");
+        if (eal.own_files)
             rc |=
                 add(a, text,
                     (size_t)snprintf(text, sizeof text, "--file-prefix=pinnacle%d", (int)getpid()));
@@ -296,6 +297,8 @@ int io_dpdk_start(const char *text, const struct pn_port_config *ports, uint32_t
             remove_files();
         return rc;
     }
+    if (eal.own_files) /* now, since later this process may no longer be allowed to */
+        remove_files();
     eal.started = true;
     return 0;
 }
