@@ -1,7 +1,7 @@
 /*
  * bench_af_xdp.c - the af_xdp port on a veth pair in a namespace of its own, fed by the kernel's
- * live frames with one message a datagram: what a plain receive loop gets, what the whole engine gets,
- * whether anything is lost at 0.8 of that, and how long frames take to the published book.
+ * live frames with one message a datagram: what a plain receive loop gets, what the whole engine
+ * gets, whether anything is lost at 0.8 of that, and how long frames take to the published book.
  *
  *   bench_af_xdp SYMBOLS MESSAGES ROUNDS SECONDS
  * Prints {"skip": reason} where it cannot run.
@@ -23,7 +23,8 @@ enum { BURST = 64, IDLE_NS = 300000000, LATENCIES = 1 << 22 };
 
 static const char near[] = "pn0", far[] = "pn1";
 /* Descriptors and buffers: what is measured is the rate, whether a machine that gives the processor
- * to others for a while loses anything, or how long a frame takes with buffers that fit the cache. */
+ * to others for a while loses anything, or how long a frame takes with buffers that fit the
+ * cache. */
 enum { RING_RATE = 1 << 15, RING_STEADY = 1 << 17, RING_LATENCY = 1 << 12 };
 static uint32_t ring = RING_RATE;
 
