@@ -87,6 +87,9 @@ def test_gives_up_after_the_limit(live: Live) -> None:
     assert boss.stderr and b"failed 3 times within 60 s" in boss.stderr.read().splitlines()[-1]
     assert {p.name for p in live.run_dir.iterdir()} == {"ctl.log", "dp.log"}
     assert "failed 3 times" in live.ctl("logs").stdout
+    assert live.ctl("status").returncode == 15
+    assert live.ctl("stop").returncode == 0
+    live.nothing_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
