@@ -80,6 +80,7 @@ class Plane:
     def start(self, *options: str, **settings: Any) -> "Plane":
         """Starts it and waits until its shard goes round."""
         self.beat()
+        began = time.time_ns()
         self.process = self.spawn(*options, **settings)
         pid = self.process.pid
 
@@ -89,7 +90,7 @@ class Plane:
             try:
                 with View.attach(self.state) as view:
                     header = view.header
-                    return header.pid == pid and self.daemon().live == 1
+                    return header.pid == pid and header.heartbeat_ns > began
             except Exception:
                 return False
 
