@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnacle.abi import ffi, lib
+from pinnacle.errors import PinnacleError
 from pinnacle.region import View
 from pinnacle.supervisor import child
 
@@ -86,12 +87,13 @@ class Plane:
 
         def up() -> bool:
             assert self.process is not None
-            assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
+            if self.process.poll() is not None:
+                raise AssertionError(self.process.communicate()[1])
             try:
                 with View.attach(self.state) as view:
                     header = view.header
                     return header.pid == pid and header.heartbeat_ns > began
-            except Exception:
+            except PinnacleError:
                 return False
 
         until(up, pause=0.001)

@@ -1,5 +1,5 @@
 /*
- * fuzz_live_config.c - a control segment with bytes changed at will. The input is a list of patches:
+ * fuzz_live_config.c - a control segment with changed bytes. The input is a list of patches:
  * u32 offset, then 8 bytes. What is accepted must be in bounds, and reading commands must end.
  */
 #include <stdlib.h>
