@@ -52,8 +52,8 @@ static void make_wire(void)
     (void)sched_setaffinity(0, sizeof last, &last);
 }
 
-/* Rates are those of the software, not of the neighbours' load: sender and receiver go first. The
- * kernel still gives the others a twentieth of the time, which would be all that a latency shows. */
+/* Rates are those of the software, not of the neighbours' load: sender and receiver go first.
+ * The kernel still gives others a twentieth of the time, which would be all that a latency shows. */
 static void go_first(int on)
 {
     struct sched_param p = {.sched_priority = on};
