@@ -31,6 +31,7 @@ static struct {
     size_t heard_len;
     bool listening;
     bool in_memory;      /* it keeps no files */
+    bool own_files;      /* it would keep some for other processes, and there are none */
     int aside, out, err; /* standard output and error while they are led aside */
 } eal = {.log_fd = -1, .aside = -1};
 
