@@ -84,9 +84,9 @@ lint)
     ;;
 format)
     scripts/setup.sh test
-    find dataplane tests perf -name '*.[ch]' -exec clang-format -i {} +
-    ruff check -q --fix-only controlplane tests perf
-    ruff format -q controlplane tests perf
+    find bpf dataplane tests perf -name '*.[ch]' -exec clang-format -i {} +
+    ruff check -q --fix-only bpf controlplane tests perf
+    ruff format -q bpf controlplane tests perf
     ;;
 sanitize)
     build_sanitized

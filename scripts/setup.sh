@@ -39,7 +39,6 @@ clang builds the fuzzers and the steering program of af_xdp ports
 libbpf-dev loads that program; without it the build leaves af_xdp ports out
 libelf-dev libbpf reads programs with it
 iproute2 network namespaces and veth for the tests
-util-linux setpriv: tests without privileges
 libclang-rt-14-dev fuzzing and sanitizer run-time
 clang-format checks the C layout
 cppcheck checks the C code

@@ -4,7 +4,9 @@
  * shares the program with other ports of this process on the same device.
  *
  * Every steered frame is handed out, waits in a ring, or is counted under one reason, so that
- * steered = handed out + waiting + drops. Opening and the report are af_xdp_open.c's.
+ * steered = handed out + waiting + drops. Opening is af_xdp_open.c's, counting af_xdp_status.c's.
+ *
+ * rx_burst and tx_burst belong to one thread; another one may ask for stats and status meanwhile.
  */
 #include "io/af_xdp.h"
 
@@ -50,47 +52,6 @@ static uint32_t af_xdp_tx(struct io_port *port, const struct io_frame *in, uint3
         if (in[i].caplen <= a->queue[0].buffer_bytes)
             a->tx_bytes += in[i].caplen;
     return taken;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* Drops of one socket. In copy mode the kernel counts each frame without a buffer twice: as
- * dropped and as a look into an empty fill ring; what is dropped beyond that was too long. */
-static void count_socket(const struct xsk *x, uint64_t drops[])
-{
-    struct xdp_statistics s;
-    xsk_statistics(x, &s);
-    uint64_t no_buffer = s.rx_fill_ring_empty_descs;
-    if (x->zero_copy || no_buffer > s.rx_dropped)
-        no_buffer = x->zero_copy ? 0 : s.rx_dropped;
-    drops[PN_R_IO_RING_FULL] += s.rx_ring_full;
-    drops[PN_R_IO_NO_BUFFER] += no_buffer;
-    drops[PN_R_IO_FRAME_HUGE] += s.rx_dropped - no_buffer;
-}
-
-void af_xdp_count(struct af_xdp *a, struct steer_counters *seen, uint64_t drops[])
-{
-    struct steer_counters own;
-    uint64_t arrived = 0;
-    /* Steered frames first: none of them can then be missing from what is read later. */
-    steer_device_count(a->device, a->queue_mask, &own);
-    uint64_t steered = own.verdict[STEER_STEERED] - a->base_steered;
-    for (uint32_t q = 0; q < a->queues; q++) {
-        count_socket(&a->queue[q], drops);
-        arrived += a->queue[q].received + xsk_waiting(&a->queue[q]);
-    }
-    arrived += drops[PN_R_IO_RING_FULL] + drops[PN_R_IO_NO_BUFFER] + drops[PN_R_IO_FRAME_HUGE];
-    a->lost_between = most(a->lost_between, steered > arrived ? steered - arrived : 0);
-    drops[PN_R_IO_REDIRECT] = a->lost_between;
-    *seen = (struct steer_counters){0};
-    if (a->first_on_device) {
-        steer_device_count(a->device, UINT64_MAX, seen);
-        drops[PN_R_IO_NO_SOCKET] = seen->verdict[STEER_NO_SOCKET];
-    }
-    seen->verdict[STEER_STEERED] = steered;
 }
 
 static void af_xdp_stats(struct io_port *port, struct io_stats *out)

@@ -1,4 +1,4 @@
-/* af_xdp.h - inside of the af_xdp port: its structure, shared by af_xdp.c and af_xdp_open.c. */
+/* af_xdp.h - inside of the af_xdp port: its structure, shared by the af_xdp files. */
 #ifndef PN_IO_AF_XDP_H
 #define PN_IO_AF_XDP_H
 
@@ -16,7 +16,8 @@ struct af_xdp {
     uint64_t polls, empty_polls;
 
     uint64_t queue_mask;
-    uint64_t lost_between; /* most that was ever missing between program and sockets */
+    uint64_t lost_between; /* see find_lost */
+    uint64_t steered_seen, steered_ns;
     struct steer_device *device;
     uint32_t first_on_device; /* this port answers for what is left to the kernel */
     uint64_t base_steered;    /* before it was opened */

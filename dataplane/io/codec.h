@@ -17,10 +17,11 @@ struct source_codec {
     uint8_t *in;
     size_t in_head;
     size_t in_tail;
-    bool in_end;  /* no more input will come */
-    bool between; /* the last member or frame is complete */
-    bool done;    /* no more output will come */
-    bool bad;     /* and that is because the stream is damaged or cut */
+    uint8_t header; /* Zstandard: bytes of this frame handed over, up to its longest header */
+    bool in_end;    /* no more input will come */
+    bool between;   /* the last member or frame is complete */
+    bool done;      /* no more output will come */
+    bool bad;       /* and that is because the stream is damaged or cut */
     void *state;
 };
 

@@ -39,11 +39,10 @@ static uint64_t whole_pages(uint64_t bytes)
     return (bytes + page - 1) & ~(page - 1);
 }
 
-static int map_shared(const struct steer_device *d, struct bpf_map *map, uint64_t bytes, void **out,
-                      struct error *e)
+static int map_shared(const struct steer_device *d, struct bpf_map *map, uint64_t bytes, int how,
+                      void **out, struct error *e)
 {
-    void *at = map ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0)
-                   : MAP_FAILED;
+    void *at = map ? mmap(NULL, bytes, how, MAP_SHARED, bpf_map__fd(map), 0) : MAP_FAILED;
     if (at == MAP_FAILED)
         return cannot(d, e, "map the steering program's memory", map ? errno : ENOENT);
     *out = at;
@@ -70,10 +69,10 @@ static int load(struct steer_device *d, struct error *e)
     d->counter_bytes =
         whole_pages((uint64_t)d->processors * STEER_QUEUES * sizeof(struct steer_counters));
     d->wildcard_bytes = whole_pages(sizeof *d->wildcards);
-    rc = map_shared(d, counters, d->counter_bytes, (void **)&d->counters, e);
+    rc = map_shared(d, counters, d->counter_bytes, PROT_READ, (void **)&d->counters, e);
     if (rc == 0)
         rc = map_shared(d, bpf_object__find_map_by_name(d->object, ".bss"), d->wildcard_bytes,
-                        (void **)&d->wildcards, e);
+                        PROT_READ | PROT_WRITE, (void **)&d->wildcards, e);
     return rc;
 }
 

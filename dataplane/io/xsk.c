@@ -28,9 +28,17 @@ static void kick_receive(struct xsk *x)
     (void)recvfrom(x->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
+/* Our end of the ring is the number received, modulo 2^32: one reading of it, then the kernel's. */
+uint64_t xsk_arrived(const struct xsk *x)
+{
+    uint64_t received = __atomic_load_n(&x->received, __ATOMIC_ACQUIRE);
+    return received + (uint32_t)(load_acquire(x->rx.producer) - (uint32_t)received);
+}
+
 uint32_t xsk_waiting(const struct xsk *x)
 {
-    return load_acquire(x->rx.producer) - x->rx.at;
+    uint32_t received = (uint32_t)__atomic_load_n(&x->received, __ATOMIC_ACQUIRE);
+    return load_acquire(x->rx.producer) - received;
 }
 
 uint32_t xsk_receive(struct xsk *x, struct io_frame *out, uint32_t n)
@@ -60,8 +68,8 @@ uint32_t xsk_receive(struct xsk *x, struct io_frame *out, uint32_t n)
         x->held_at[x->held + i] = d->addr & ~(bytes - 1);
     }
     x->held += n;
-    x->received += n;
     x->rx.at = at + n;
+    __atomic_store_n(&x->received, x->received + n, __ATOMIC_RELEASE);
     if (n)
         store_release(x->rx.consumer, x->rx.at);
     return n;

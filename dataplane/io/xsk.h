@@ -63,7 +63,8 @@ int xsk_open(struct xsk *x, const struct xsk_config *cfg, struct error *e);
 void xsk_close(struct xsk *x);
 /* What the kernel has counted; zeros when it does not say. */
 void xsk_statistics(const struct xsk *x, struct xdp_statistics *out);
-/* Frames that lie in the receive ring. */
+/* Frames that ever came into the receive ring, and those that are in it now; from any thread. */
+uint64_t xsk_arrived(const struct xsk *x);
 uint32_t xsk_waiting(const struct xsk *x);
 
 /* Up to n frames; the time and input are the caller's to set. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes_hash.h"
 #include "io/capture.h"
 #include "net/net.h"
 
@@ -49,8 +50,7 @@ static inline void capture_add(struct capture_sum *sum, const struct capture *c,
     sum->frames++;
     sum->bytes += f->caplen;
     sum->hash = (sum->hash ^ f->ts_ns) * 0x9e3779b97f4a7c15u + f->len;
-    for (uint32_t i = 0; i < f->caplen; i++)
-        sum->hash = (sum->hash ^ f->data[i]) * 0x100000001b3u;
+    sum->hash = bytes_hash(sum->hash, f->data, f->caplen);
 }
 
 /* Returns false when the reader would not open the bytes. */

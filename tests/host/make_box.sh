@@ -16,7 +16,7 @@ mmdebstrap --quiet --variant=minbase --include="$packages" \
     --customize-hook="chroot \$1 useradd -m -s /bin/bash vagrant" \
     --customize-hook="echo 'vagrant ALL=(ALL) NOPASSWD: ALL' >\$1/etc/sudoers.d/vagrant" \
     --customize-hook="install -D -m 600 $key \$1/home/vagrant/.ssh/authorized_keys" \
-    --customize-hook="chroot \$1 chown -R vagrant:vagrant /home/vagrant" \
+    --customize-hook="chroot \$1 sh -c 'chown -R vagrant: ~vagrant'" \
     --customize-hook="echo UseDNS no >>\$1/etc/ssh/sshd_config" \
     --customize-hook="cp \$1/boot/vmlinuz-* $out/vmlinuz; cp \$1/boot/initrd.img-* $out/initrd" \
     bookworm "$out/root.tar"

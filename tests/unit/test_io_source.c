@@ -142,6 +142,32 @@ static void test_every_flip(void)
     }
 }
 
+/* Refused however it is read. */
+static void check_refused(const uint8_t *data, size_t size)
+{
+    for (size_t chunk = 1; chunk <= size; chunk++) {
+        struct source *s;
+        struct error e;
+        CHECK_EQ(source_open_memory(&s, data, size, chunk, 0, &e), 0);
+        CHECK_EQ(source_fill(s, 1), 0);
+        CHECK(s->at_end && s->bad);
+        source_close(s);
+    }
+}
+
+/* Frames on which the two ways of the library differ (found by fuzzing). */
+static void test_same_verdict(void)
+{
+    /* An empty frame, with a block that its window forbids. */
+    static const uint8_t window[64] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, [60] = 3};
+    /* A skippable frame; one that looks like another skippable frame from its sixth byte on. */
+    static const uint8_t inside[27] = {0x50, 0x2a, 0x4d, 0x18, 3,    0,    0,    0,    'a',
+                                       'b',  'c',  0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x50, 0x2a,
+                                       0x4d, 0x18, 3,    0,    0,    0,    'a',  'b',  'c'};
+    check_refused(window, sizeof window);
+    check_refused(inside, sizeof inside);
+}
+
 static void write_file(char *path, const struct bytes *b)
 {
     strcpy(path, "/tmp/pinnacle-test-XXXXXX");
@@ -253,6 +279,7 @@ int main(void)
     test_codecs();
     test_every_cut();
     test_every_flip();
+    test_same_verdict();
     test_messages();
     test_file_and_stdin();
     test_shrinking();

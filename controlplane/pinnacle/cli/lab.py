@@ -61,6 +61,8 @@ def _name(text: str) -> str:
 @click.option("--late", type=_SHARE, default=0.0, metavar="F", help="Fraction sent late.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, metavar="N",
               help="Seed of the generated day and of the faults.")  # fmt: skip
+@click.option("--record", metavar="FILE",
+              help="Record all that the appliance receives to this pcapng file.")  # fmt: skip
 @click.option("--no-rerequest", is_flag=True, help="Nobody to ask for what is lost.")
 @json_option
 def up(name: str, no_rerequest: bool, as_json: bool, **options: Any) -> None:

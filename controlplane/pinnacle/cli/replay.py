@@ -51,7 +51,10 @@ the export and the window totals of the report, --to ends the replay.
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--config", "config_file", metavar="YAML", help="Configuration; see configs/replay.yaml."
+    "--config",
+    "config_file",
+    metavar="YAML",
+    help="Configuration (configs/replay.yaml), or that of the instance that recorded.",
 )
 @click.option(
     "--feed",
@@ -152,10 +155,14 @@ def replay(files: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -
 
 def _configure(options: dict[str, Any]) -> ReplayConfig:
     """The configuration file with the options of the command line on top."""
-    from pinnacle.config.loader import load_config
+    from pinnacle.config.loader import load_any
     from pinnacle.config.schema import ReplayConfig
 
-    config = load_config(options["config_file"]) if options["config_file"] else ReplayConfig()
+    config = ReplayConfig()
+    if options["config_file"]:
+        found = load_any(options["config_file"])
+        # A live instance's file: its recordings are replayed under its own limits and channels.
+        config = found if isinstance(found, ReplayConfig) else found.for_replay()
     given = {k: options[k] for k in ("feed", "speed", "region") if options[k] is not None}
     report = {k: options[k] for k in ("depth", "books") if options[k] is not None}
     if options["instruments"]:

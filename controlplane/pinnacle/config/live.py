@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pinnacle.config.schema import EngineConfig, FeedName, Name, RecoveryName, Section, key
+from pinnacle.config.schema import (
+    ChannelConfig,
+    EngineConfig,
+    FeedName,
+    LineConfig,
+    Name,
+    RecoveryName,
+    ReplayConfig,
+    Section,
+    key,
+)
 
 #: limits of the control segment (a test compares them with the compiled ones)
 SHARDS_MAX, PORTS_MAX, CHANNELS_MAX, SERVERS_MAX = 8, 16, 64, 16
@@ -312,6 +322,23 @@ class LiveConfig(Section):
         if name not in names:
             raise ValueError(f"no port {name}; ports are {', '.join(names)}")
         return names.index(name)
+
+    def for_replay(self) -> ReplayConfig:
+        """What a recording of this instance is replayed with, to get what it had."""
+        channels = tuple(
+            ChannelConfig(
+                name=channel.name,
+                feed=channel.feed,
+                lines=tuple(
+                    LineConfig(group=one.group, port=one.port,
+                               input=self.port_number(one.port_name))
+                    for one in channel.lines
+                ),
+                recovery=self.recovery_of(channel),
+            )
+            for channel in self.channels
+        )  # fmt: skip
+        return ReplayConfig(engine=EngineConfig(**self.engine.model_dump()), channels=channels)
 
     def recovery_of(self, channel: LiveChannelConfig) -> RecoveryName:
         """Whether lost messages of a channel are asked for."""

@@ -28,6 +28,7 @@ from pinnacle.lab.sender import Pace
 Say = Callable[[str], None]
 _LOOK_MESSAGES = 50_000  # from which a capture's channels are known
 _START_S = 60.0
+_PAUSE_S = 1.0  # between rounds, so that what is missing of one comes before the next
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Wish:
     double: float = 0.0
     late: float = 0.0
     seed: int = 1
+    record: str | None = None  #: file that the appliance records to from the beginning
     rerequest: bool = True
     symbols: int = 50
     messages: int = 200_000
@@ -83,6 +85,9 @@ def _make(wish: Wish, places: Places, say: Say) -> dict[str, Any]:
     config.write_text(yaml.safe_dump(live_config(wish, channels, rerequest), sort_keys=False))
     _start_appliance(places, config)
     say(f"appliance    running, run folder {places.run_dir}")
+    if wish.record:
+        _record(places, wish.record)
+        say(f"recording    {wish.record}")
     task = {
         "namespace": places.feed,
         "files": [str(source)],
@@ -140,7 +145,8 @@ def live_config(wish: Wish, channels: list[dict[str, Any]], rerequest: bool) -> 
         "recovery": {"servers": servers if rerequest else []},
         "engine": {
             "max_orders": 262_144, "max_instruments": 16_384, "max_pages": 65_536,
-            "max_trades": 65_536, "reorder_ns": 2_000_000_000 if rerequest else 100_000_000,
+            "max_trades": 65_536, "reorder_datagrams": 1024,
+            "reorder_ns": 2_000_000_000 if rerequest else 100_000_000,
         },
         "metrics": {"listen": None},
     }  # fmt: skip
@@ -149,7 +155,8 @@ def live_config(wish: Wish, channels: list[dict[str, Any]], rerequest: bool) -> 
 def _pace(wish: Wish, places: Places) -> Pace:
     return Pace(
         device=places.feed_end.device, loops=wish.loops, seed=wish.seed, lose=wish.lose,
-        double=wish.double, late=wish.late, speed=1.0 if wish.speed is None else wish.speed,
+        double=wish.double, late=wish.late, pause_s=_PAUSE_S,
+        speed=1.0 if wish.speed is None else wish.speed,
         rate=wish.rate if wish.speed is None else 0.0,
     )  # fmt: skip
 
@@ -170,6 +177,13 @@ def _start_appliance(places: Places, config: Path) -> None:
     if run.returncode != 0:
         said = run.stderr.strip().removeprefix("pinnacle-ctl: error: ")
         raise OutputError(f"the appliance does not start: {said}")
+
+
+def _record(places: Places, file: str) -> None:
+    from pinnacle.supervisor import client
+
+    args = {"name": "capture-start", "text": str(Path(file).absolute()), "timeout_s": 10.0}
+    client.request(places.run_dir, "command", args)
 
 
 def _start_feeder(places: Places, task: dict[str, Any]) -> int:
