@@ -12,8 +12,10 @@
 #include "base/bits.h"
 #include "io/io.h"
 
-/* Bursts handed out between two changes of now_ns; then none, once. A caller that looks for messages
- * and gets only duplicates or strangers comes back to its other duties that way. */
+/*
+ * Bursts handed out between two changes of now_ns; then none, once. A caller that looks for
+ * messages and gets only duplicates or strangers comes back to its other duties.
+ */
 enum { POLL_BURSTS_MAX = 8 };
 
 struct poll {
