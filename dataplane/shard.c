@@ -62,7 +62,7 @@ static int open_state(struct shard *s, const struct pn_config *engine, struct er
     return rc;
 }
 
-/* Pipeline and channels on the segment; *repaired: books that were found in the middle of a change. */
+/* Pipeline and channels on the segment; *repaired: books found in the middle of a change. */
 static int open_pipeline(struct shard *s, const struct pn_config *engine, uint32_t *repaired,
                          struct error *e)
 {
