@@ -248,11 +248,15 @@ void pn_engine_progress(struct pn_engine *engine, uint64_t *done, uint64_t *tota
         *total = 0;
 }
 
+void pipeline_digest(struct pipeline *p, uint64_t digest[2])
+{
+    digest[0] = digest_channels(p->channels.pub, p->channels.count);
+    digest[1] = book_digest(&p->books);
+}
+
 void pn_engine_digest(struct pn_engine *engine, uint64_t digest[2])
 {
-    const struct channels *c = &engine->pipeline.channels;
-    digest[0] = digest_channels(c->pub, c->count);
-    digest[1] = book_digest(&engine->pipeline.books);
+    pipeline_digest(&engine->pipeline, digest);
 }
 
 double pn_engine_tick_hz(struct pn_engine *engine)

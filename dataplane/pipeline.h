@@ -88,6 +88,8 @@ void pipeline_free(struct pipeline *p);
 uint32_t pipeline_fill(struct pipeline *p);
 /* Applies them to the books as far as the limits allow; returns how many messages. (apply.c) */
 uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits);
+/* What was delivered and what the books hold, independent of bursts and times. (engine.c) */
+void pipeline_digest(struct pipeline *p, uint64_t digest[2]);
 /* Whether anything that was read waits to be applied. */
 PN_HOT int pipeline_pending(const struct pipeline *p)
 {

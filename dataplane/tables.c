@@ -59,8 +59,12 @@ uint64_t pn_abi_hash(void)
     return PN_ABI_HASH;
 }
 
-#ifndef PN_DPDK
-#define PN_DPDK "not found"
+#ifdef PN_DPDK
+#define DPDK_THERE ", dpdk (libdpdk " PN_DPDK ")"
+#define DPDK_LEFT_OUT ""
+#else
+#define DPDK_THERE ""
+#define DPDK_LEFT_OUT " live port dpdk (libdpdk not found);"
 #endif
 
 #ifdef PN_AF_XDP
@@ -68,15 +72,14 @@ uint64_t pn_abi_hash(void)
 #define AF_XDP_LEFT_OUT ""
 #else
 #define AF_XDP_THERE ""
-#define AF_XDP_LEFT_OUT "; live port af_xdp (libbpf or clang not found)"
+#define AF_XDP_LEFT_OUT " live port af_xdp (libbpf or clang not found);"
 #endif
 
 const char *pn_build_info(void)
 {
     return "version: 0.1.0\n"
            "compiler: " __VERSION__ "\n"
-           "ports: pcap, pcapng, raw ITCH, memory" AF_XDP_THERE "\n"
+           "ports: pcap, pcapng, raw ITCH, memory" AF_XDP_THERE DPDK_THERE "\n"
            "feeds: itch50, deep10, tops16\n"
-           "left out: live port dpdk (libdpdk " PN_DPDK ") is not part of this "
-           "version" AF_XDP_LEFT_OUT "\n";
+           "left out:" DPDK_LEFT_OUT AF_XDP_LEFT_OUT " no other\n";
 }

@@ -4,6 +4,9 @@
 
 #include "io/io.h"
 
+/* Part of the programs that are linked with DPDK (meson: dpdk_io_dep), and missing in all others. */
+extern const struct io_ops io_dpdk_ops __attribute__((weak));
+
 #ifdef PN_AF_XDP
 extern const struct io_ops af_xdp_ops;
 #endif
@@ -24,6 +27,7 @@ int io_open(struct io_port **out, const struct pn_port_config *cfg, uint16_t inp
 #ifdef PN_AF_XDP
         [PN_PORT_AF_XDP] = &af_xdp_ops,
 #endif
+        [PN_PORT_DPDK] = &io_dpdk_ops,
     };
     if (cfg->kind >= PN_PORT_KINDS || cfg->kind == PN_PORT_NONE)
         return error_set(e, -EINVAL, "port %s: unknown kind %u", cfg->name, cfg->kind);
