@@ -44,7 +44,8 @@ static uint64_t book(struct bench_engine *e, struct io_port *port, uint64_t ns)
 
 int main(int argc, char **argv)
 {
-    static struct pn_port_config cfg = {.name = "bench", .kind = PN_PORT_DPDK, .rx_ring = 1024};
+    static struct pn_port_config cfg = {
+        .name = "bench", .kind = PN_PORT_DPDK, .rx_ring = 1024, .buffers = 32768};
     struct bench_engine engine;
     struct pn_config config;
     struct io_port *port;

@@ -1,7 +1,7 @@
 """The DPDK port beside ``dpdk-testpmd`` in receive-only mode, on the same device in turns.
 
-The devices hand out frames as fast as they are taken, so each rate is that of the receiver: net_null
-makes empty frames, net_pcap repeats a capture from memory.
+The devices hand out frames as fast as they are taken, so that each rate is the receiver's:
+net_null makes empty frames, net_pcap repeats a capture from memory.
 """
 
 import re
@@ -19,11 +19,11 @@ EAL = ("--no-huge", "-m 1024", "--no-pci")
 SECONDS = 3
 
 
-def testpmd(device: str) -> float:
+def rate_of_testpmd(device: str) -> float:
     """Frames a second that testpmd receives and throws away."""
     command = ["dpdk-testpmd", "-l", "0-1", "--no-huge", "-m", "1024", "--no-pci",
                "--file-prefix", f"testpmd{time.time_ns()}", f"--vdev={device}", "--", "-i",
-               "--forward-mode=rxonly", "--burst=64", "--rxd=1024", "--total-num-mbufs=8192",
+               "--forward-mode=rxonly", "--burst=64", "--rxd=1024", "--total-num-mbufs=32768",
                "--no-flush-rx"]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True) as process:  # fmt: skip
@@ -63,7 +63,7 @@ def test_against_testpmd(name: str, rounds: int, figures: Figures, tmp_path: Pat
         device = f"net_pcap0,rx_pcap={path},infinite_rx=1"
     peer, port = [], []
     for _ in range(rounds):
-        peer.append(testpmd(device) / 1e6)
+        peer.append(rate_of_testpmd(device) / 1e6)
         port.append(ours(device, "receive") / 1e6)
     group = f"DPDK on {name}"
     figures.add(
