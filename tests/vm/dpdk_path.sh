@@ -30,7 +30,7 @@ interface_of() { # the interface on a PCI device
 start_replay() { # start_replay NAME DEVICE: opens the port, runs the engine in the background
     step_name=$1
     "$programs/port_replay" --kind dpdk --device "$2" --eal "-m 64" "${steers[@]}" --rx-ring 512 \
-        --rounds 1 --wait 60000 --idle 3000 >"$OUT/$1.out" 2>"$OUT/$1.err" &
+        --rounds 1 --wait 300000 --idle 3000 >"$OUT/$1.out" 2>"$OUT/$1.err" &
     replay=$!
     while ! grep -q ready "$OUT/$1.out" && kill -0 $replay 2>/dev/null; do sleep 0.2; done
 }
