@@ -184,6 +184,8 @@ static void *run(void *arg)
             if (s->live && p->counters->frames != frames)
                 note_latency(s);
             frames = p->counters->frames;
+        } else if (p->counters->frames != frames) {
+            frames = p->counters->frames; /* nothing new in them */
         } else if (++idle > SPINS_BEFORE_SLEEP && (pause.tv_nsec | pause.tv_sec)) {
             nanosleep(&pause, NULL);
         }

@@ -53,7 +53,7 @@ static void make_wire(void)
 }
 
 /* Rates are those of the software, not of the neighbours' load: sender and receiver go first.
- * The kernel still gives others a twentieth of the time, which would be all that a latency shows. */
+ * The kernel still gives others a twentieth of the time, which is all that a latency would show. */
 static void go_first(int on)
 {
     struct sched_param p = {.sched_priority = on};

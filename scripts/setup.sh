@@ -44,6 +44,10 @@ clang-format checks the C layout
 cppcheck checks the C code
 shellcheck checks the scripts
 valgrind checks memory in the C tests
+dpdk-dev the DPDK ports (libdpdk) and the receiver they are compared with (250 MB)
+qemu-system-x86 a machine with IOMMU and PCI network cards, emulated (80 MB)
+busybox-static first programs of that machine
+cpio packs them
 ethtool what our ethtool ioctls are compared with
 pci.ids what the PCI ids in hw/nics are compared with
 vagrant checks the Vagrantfile (80 MB with Ruby; no virtual machine is started)
