@@ -1,5 +1,5 @@
 /*
- * dpdk.h - the process-wide half of the DPDK ports: DPDK's environment (EAL), which is started once,
+ * dpdk.h - the process-wide half of the DPDK ports: DPDK's environment (EAL), started once,
  * before the first DPDK port is opened, and ended after the last one is closed. Only programs that
  * are linked with DPDK have these functions (meson: dpdk_io_dep); io_open asks for the ports in all
  * others and finds them missing.

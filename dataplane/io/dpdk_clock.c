@@ -1,5 +1,5 @@
 /*
- * dpdk_clock.c - receive times of the device. Drivers differ in what they put into an mbuf: ns since
+ * dpdk_clock.c - receive times of the device. Drivers differ in what an mbuf carries: ns since
  * the epoch, us since the epoch (net_pcap), or a counter of the card. A counter that can be read is
  * held against the wall clock when the status is taken, and mapped; times of any other kind are not
  * used, and the port says that it has none.

@@ -41,6 +41,13 @@ static const struct pn_port_config *port_of(const struct setup *s, uint32_t queu
     return s->port[0];
 }
 
+/* What the driver has said, or else what its code means. */
+static const char *detail(int rc)
+{
+    const char *line = dpdk_heard("(): ");
+    return *line ? line : rte_strerror(-rc);
+}
+
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
@@ -148,7 +155,7 @@ static int configure(struct dpdk_device *d, struct setup *s, struct error *e)
     int rc = rte_eth_dev_configure(d->id, d->queues, d->tx_queues, conf);
     if (rc)
         return error_set(e, rc, "port %s: %s cannot be set up with %u queues: %s", s->port[0]->name,
-                         d->name, d->queues, rte_strerror(-rc));
+                         d->name, d->queues, detail(rc));
     d->mtu = s->mtu;
     d->tx_ring = s->tx_ring;
     return 0;
@@ -196,13 +203,13 @@ static int set_queues(struct dpdk_device *d, const struct setup *s, struct error
                                     d->pool[q]);
         if (rc)
             return error_set(e, rc, "port %s: receive queue %u of %s: %s", s->port[0]->name, q,
-                             d->name, rte_strerror(-rc));
+                             d->name, detail(rc));
     }
     for (uint16_t q = 0; q < d->tx_queues; q++) {
         rc = rte_eth_tx_queue_setup(d->id, q, (uint16_t)s->tx_ring, (unsigned)socket, &tx);
         if (rc)
             return error_set(e, rc, "port %s: send queue %u of %s: %s", s->port[0]->name, q,
-                             d->name, rte_strerror(-rc));
+                             d->name, detail(rc));
     }
     return 0;
 }
@@ -213,7 +220,7 @@ static int set_up(struct dpdk_device *d, const struct pn_port_config *cfg, struc
     int rc = rte_eth_dev_info_get(d->id, &s.info);
     if (rc)
         return error_set(e, rc, "port %s: %s says nothing of itself: %s", cfg->name, d->name,
-                         rte_strerror(-rc));
+                         detail(rc));
     d->driver = s.info.driver_name;
     rc = gather(&s, cfg, e);
     rc = rc ? rc : check(d, &s, e);
@@ -223,8 +230,7 @@ static int set_up(struct dpdk_device *d, const struct pn_port_config *cfg, struc
         return rc;
     rc = rte_eth_dev_start(d->id);
     if (rc)
-        return error_set(e, rc, "port %s: %s does not start: %s", cfg->name, d->name,
-                         rte_strerror(-rc));
+        return error_set(e, rc, "port %s: %s does not start: %s", cfg->name, d->name, detail(rc));
     rc = dpdk_steer(d, s.port, s.ports, e);
     if (rc) {
         rte_eth_dev_stop(d->id);

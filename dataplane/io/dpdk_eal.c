@@ -31,6 +31,7 @@ static struct {
     size_t heard_len;
     bool listening;
     bool in_memory;      /* it keeps no files */
+    bool own_files;      /* it would keep some for other processes, and there are none */
     int aside, out, err; /* standard output and error while they are led aside */
 } eal = {.log_fd = -1, .aside = -1};
 
@@ -206,11 +207,13 @@ static int add_defaults(struct args *a, const cpu_set_t *cpus)
     if (!has(a, "--telemetry --no-telemetry"))
         rc |= add_text(a, "--no-telemetry");
     if (has(a, "--no-huge")) { /* does not go with --in-memory */
-        eal.own_files = !has(a, "--file-prefix");
+        eal.own_files = !has(a, "--file-prefix --no-shconf");
         if (eal.own_files)
             rc |=
                 add(a, text,
                     (size_t)snprintf(text, sizeof text, "--file-prefix=pinnacle%d", (int)getpid()));
+        if (eal.own_files)
+            rc |= add_text(a, "--no-shconf");
     } else if (!has(a, "--in-memory --file-prefix --proc-type --huge-dir"))
         rc |= add_text(a, "--in-memory");
     else if (!has(a, "--in-memory --huge-unlink --proc-type"))

@@ -1,5 +1,5 @@
 /*
- * dpdk_internal.h - what the files of the DPDK backend share. A device may serve several ports, each
+ * dpdk_internal.h - what the files of the DPDK backend share. A device may have several ports, each
  * with queues of its own; it is set up when its first port is opened and stopped with its last.
  * Nothing here is seen outside io.
  */

@@ -1,5 +1,5 @@
 /*
- * dpdk_steer.c - what a device takes and where it puts it: multicast filters, or all multicast where
+ * dpdk_steer.c - what a device takes and where it puts it: multicast filters, or all of it where
  * it has too few; rules that lead each configured flow to the queue of its port, or hashing over
  * the queues of one port where there are no rules. The device has started.
  */

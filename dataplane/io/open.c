@@ -4,7 +4,7 @@
 
 #include "io/io.h"
 
-/* Part of the programs that are linked with DPDK (meson: dpdk_io_dep), and missing in all others. */
+/* Part of the programs that are linked with DPDK (meson: dpdk_io_dep), missing in all others. */
 extern const struct io_ops io_dpdk_ops __attribute__((weak));
 
 #ifdef PN_AF_XDP

@@ -171,7 +171,9 @@ def test_close_and_open_again(capture: Path, replayed: dict[str, Any]) -> None:
 
 def test_frames_of_several_buffers_are_put_together(tmp_path: Path) -> None:
     """Longer than a buffer: the driver chains them. 9,000 bytes of UDP that no feed knows."""
-    from scapy.all import IP, UDP, Ether, wrpcap  # type: ignore[import-untyped]
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import wrpcap
 
     frames = [Ether() / IP(dst="233.1.1.1") / UDP(dport=1) / bytes(8958) for _ in range(500)]
     wrpcap(str(tmp_path / "long.pcap"), frames)

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.live import make, until
+from tests.support.live import Live, make, until
 
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 PAGES = 64
@@ -55,7 +56,7 @@ def test_hugepages(mount: Path, wanted: str) -> None:
         names = {f"pinnacle.{live.name}.control", f"pinnacle.{live.name}.state.0"}
         assert names <= {path.name for path in folder.iterdir()}
         os.kill(live.plane(), signal.SIGKILL)
-        until(lambda one=live: one.restarted(1))  # type: ignore[misc]
+        until(partial(live.restarted, 1))
         until(live.books_valid)
         assert live.ctl("stop").returncode == 0
         live.nothing_left()
@@ -73,17 +74,19 @@ def test_without_hugepages_it_is_said() -> None:
 def test_data_plane_of_another_user() -> None:
     """It runs as nobody, is started again as nobody, and leaves nothing either."""
     for live in make(user="nobody"):
-        live.up()
-        for number in (1, 2):
-            uid = Path(f"/proc/{live.plane()}").stat().st_uid
-            status = Path(f"/proc/{live.plane()}/status").read_text()
-            assert "Uid:\t65534\t65534" in status or uid == 65534
-            os.kill(live.plane(), signal.SIGKILL)
-            until(lambda n=number, one=live: one.restarted(n))  # type: ignore[misc]
-            until(live.books_valid)
-        os.kill(live.boss(), signal.SIGKILL)
-        until(lambda one=live: one.status_or_none().get("state") == "unsupervised")  # type: ignore[misc]
-        live.up()
-        assert live.status()["supervisor"]["attached"]
-        assert live.ctl("stop").returncode == 0
-        live.nothing_left()
+        _life_as_nobody(live)
+
+
+def _life_as_nobody(live: Live) -> None:
+    live.up()
+    for number in (1, 2):
+        assert "Uid:\t65534\t65534" in Path(f"/proc/{live.plane()}/status").read_text()
+        os.kill(live.plane(), signal.SIGKILL)
+        until(partial(live.restarted, number))
+        until(live.books_valid)
+    os.kill(live.boss(), signal.SIGKILL)
+    until(lambda: live.status_or_none().get("state") == "unsupervised")
+    live.up()
+    assert live.status()["supervisor"]["attached"]
+    assert live.ctl("stop").returncode == 0
+    live.nothing_left()

@@ -30,7 +30,7 @@ interface_of() { # the interface on a PCI device
 start_replay() { # start_replay NAME DEVICE: opens the port, runs the engine in the background
     step_name=$1
     "$programs/port_replay" --kind dpdk --device "$2" --eal "-m 64" "${steers[@]}" --rx-ring 512 \
-        --rounds 1 --wait 60000 --idle 3000 >"$OUT/$1.out" 2>"$OUT/$1.err" &
+        --rounds 1 --wait 300000 --idle 3000 >"$OUT/$1.out" 2>"$OUT/$1.err" &
     replay=$!
     while ! grep -q ready "$OUT/$1.out" && kill -0 $replay 2>/dev/null; do sleep 0.2; done
 }
@@ -40,6 +40,38 @@ end_replay() {
     wait $replay || code=$?
     echo "$code" >"$OUT/$step_name.code"
     echo "$((SECONDS - began)) s: $step_name: $code"
+}
+
+write_config() { # of an instance on the card
+    cat >"$OUT/live.yaml" <<YAML
+instance: vm
+ports:
+  - {name: a, kind: dpdk, device: "$card", rx_ring: 1024}
+shards:
+  - {cpu: 1, idle_sleep_us: 50}
+channels:
+  - name: day
+    feed: itch50
+    lines:
+      - {group: 233.54.12.111, port: 26477, port_name: a}
+      - {group: 233.49.196.111, port: 26477, port_name: a}
+engine: {max_orders: 262144, max_pages: 65536, hugepages: never}
+dpdk:
+  eal: ["-m 64"]
+metrics: {listen: null}
+YAML
+}
+
+print_books() { # digest and messages of the running instance
+    python - /run/pinnacle/vm <<'PYTHON'
+import json, sys
+from pathlib import Path
+from pinnacle.region import View
+
+(path,) = Path(sys.argv[1]).glob("*.state.0")
+with View.attach(path) as view:
+    print(json.dumps({"digest": view.digest, "messages": view.counters.messages}))
+PYTHON
 }
 
 # The card that stays with the kernel sends.
@@ -61,6 +93,16 @@ end_replay
 start_replay virtio $virtio
 step send_virtio "$programs/send_frames" "$capture" "$sender" 8000
 end_replay
+
+# The same through the whole appliance.
+write_config
+step start pinnacle-ctl start --config "$OUT/live.yaml" --detach --timeout 120
+step send_live "$programs/send_frames" "$capture" "$sender" 4000
+sleep 1
+step books print_books
+step live_status pinnacle-ctl status --json
+step stop pinnacle-ctl stop
+step left find /run/pinnacle/vm /run/dpdk /dev/hugepages -type f
 step file pinnacle-ctl replay --json "$capture"
 step unbind scripts/bind_nic.sh --unbind
 step unbind_again scripts/bind_nic.sh --unbind $card

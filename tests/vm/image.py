@@ -15,7 +15,7 @@ FOLDER = ROOT / "build" / "vm"
 BOOT_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_net", "e1000e")
 
 INIT = """#!/bin/busybox sh
-/bin/busybox mkdir -p /proc /sys /dev /host /rw /root
+/bin/busybox mkdir -p /proc /sys /dev /host /rw /new
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -25,23 +25,23 @@ share=trans=virtio,version=9p2000.L,msize=524288
 mount -t 9p -o $share,cache=loose,ro host /host || echo "no host files"
 mount -t tmpfs tmpfs /rw
 mkdir -p /rw/upper /rw/work
-mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /root
-for folder in proc sys dev; do mount --move /$folder /root/$folder; done
-mkdir -p /root/dev/shm /root/dev/pts /root/mnt/out /root/usr/lib/modules /root/usr/local/sbin
-mount -t tmpfs tmpfs /root/dev/shm
-mount -t tmpfs tmpfs /root/run
-mount -t 9p -o $share out /root/mnt/out
-. /root/mnt/out/guest.env
-rm -rf /root/usr/lib/modules/*
-ln -s "$KERNEL_MODULES" /root/usr/lib/modules/$(uname -r)
-cp /bin/busybox /root/usr/local/sbin/
+mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /new
+for folder in proc sys dev; do mount --move /$folder /new/$folder; done
+mkdir -p /new/dev/shm /new/dev/pts /new/mnt/out /new/usr/lib/modules /new/usr/local/sbin
+mount -t tmpfs tmpfs /new/dev/shm
+mount -t tmpfs tmpfs /new/run
+mount -t 9p -o $share out /new/mnt/out
+. /new/mnt/out/guest.env
+rm -rf /new/usr/lib/modules/*
+ln -s "$KERNEL_MODULES" /new/usr/lib/modules/$(uname -r)
+cp /bin/busybox /new/usr/local/sbin/
 for tool in modprobe lsmod rmmod; do
-    [ -e /root/usr/sbin/$tool ] || ln -s busybox /root/usr/local/sbin/$tool
+    [ -e /new/usr/sbin/$tool ] || ln -s busybox /new/usr/local/sbin/$tool
 done
 ip link set lo up
-chroot /root /bin/bash /mnt/out/run
+chroot /new /bin/bash /mnt/out/run
 sync
-echo o >/root/proc/sysrq-trigger
+echo o >/new/proc/sysrq-trigger
 sleep 60
 """
 
@@ -50,8 +50,8 @@ class UnavailableError(Exception):
     """The guest cannot be run here; the text says why."""
 
 
-def _run(*command: str | Path, **more: object) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)  # type: ignore[call-overload]
+def _run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env)
     if done.returncode != 0:
         raise UnavailableError(f"{' '.join(map(str, command))}: {done.stderr.strip()[-300:]}")
 

@@ -119,6 +119,21 @@ def test_books_are_those_of_the_file(steps: Steps, name: str, driver: str, filte
     assert live["digest"] == file["digest"]
 
 
+def test_a_whole_instance(steps: Steps) -> None:
+    """``pinnacle-ctl start`` on the card, the same capture, the same books, ``stop``."""
+    file = json.loads(steps.done("file"))
+    steps.done("start")
+    books, status = json.loads(steps.done("books")), json.loads(steps.done("live_status"))
+    (port,) = status["ports"]
+    assert port["driver"] == "net_e1000_em"
+    assert port["dropped"] == 0
+    assert port["rx_frames"] == int(steps.done("send_live"))
+    assert status["books"] == {"empty": 0, "valid": 50, "stale": 0}
+    assert books == {"digest": file["digest"], "messages": 20000}
+    steps.done("stop")
+    assert steps.text("left.out") == ""
+
+
 def test_the_kernel_has_its_cards_back(steps: Steps) -> None:
     lines = steps.done("unbind").splitlines()
     assert [line.split("(")[0] for line in lines] == [

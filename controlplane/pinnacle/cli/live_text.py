@@ -145,8 +145,8 @@ def render_queues(rows: list[dict[str, Any]], style: Style) -> str:
         return "no ports yet"
     body = [
         [printable(r["name"]), r["kind"], printable(r["device"]), r["mode"] or "-",
-         _link(r).removeprefix("link ").removesuffix(", ") or "-", count(r["rx_frames"]), size_text(r["rx_bytes"]),
-         count(r["passed"]), count(sum(r["drops"].values())), _busy(r)]
+         _link(r).removeprefix("link ").removesuffix(", ") or "-", count(r["rx_frames"]),
+         size_text(r["rx_bytes"]), count(r["passed"]), count(sum(r["drops"].values())), _busy(r)]
         for r in rows
     ]  # fmt: skip
     head = ["port", "kind", "device", "mode", "link", "frames", "bytes", "passed", "dropped",
