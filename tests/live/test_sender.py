@@ -150,8 +150,7 @@ def test_recorded_pace(wire: Setting, folder: Path, tmp_path: Path) -> None:
         for number, (data, _) in enumerate(reader):
             if number == 101:
                 break
-            write: Any = out._write_packet
-            write(data, sec=1000 + number // 100, usec=number % 100 * 10_000_000)
+            out._write_packet(data, 1, sec=1000 + number // 100, usec=number % 100 * 10_000_000)
     begun = time.monotonic()
     summary, frames = send(wire, "--speed", "2x", slow)
     assert len(frames) == 101
