@@ -45,8 +45,8 @@ def rate_of_testpmd(device: str) -> float:
     return int(found[1]) / took
 
 
-def ours(device: str, what: str) -> float:
-    (line,) = programs.run("bench_dpdk", device, SECONDS, what, *EAL)
+def rate_of_the_port(device: str) -> float:
+    (line,) = programs.run("bench_dpdk", device, SECONDS, *EAL)
     return float(line["frames"]) / float(line["ns"]) * 1e9
 
 
@@ -64,7 +64,7 @@ def test_against_testpmd(name: str, rounds: int, figures: Figures, tmp_path: Pat
     peer, port = [], []
     for _ in range(rounds):
         peer.append(rate_of_testpmd(device) / 1e6)
-        port.append(ours(device, "receive") / 1e6)
+        port.append(rate_of_the_port(device) / 1e6)
     group = f"DPDK on {name}"
     figures.add(
         row(group, "testpmd, receive only", "Mpps", peer),
