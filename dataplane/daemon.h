@@ -28,7 +28,8 @@ struct daemon {
     uint32_t keep;  /* told to leave it anyway */
     uint32_t dpdk;  /* DPDK runs */
     /* The housekeeper's. */
-    uint64_t commands;
+    uint64_t commands;     /* number of the last one done */
+    uint64_t given_before; /* ... of the last one given when the configuration was read */
     uint64_t next_ports_ns, next_sync_ns, next_watchdog_ns;
     uint64_t since_ns;
     uint32_t lost; /* the control plane's heartbeat is */

@@ -118,7 +118,7 @@ static void keep_house(struct daemon *d, uint64_t now)
 /* Commands that were given before this segment's first data plane are another run's. */
 static uint64_t first_command(const struct daemon *d)
 {
-    uint64_t done = UINT64_MAX, newest = control_newest(&d->control);
+    uint64_t done = UINT64_MAX, newest = d->given_before;
     for (uint32_t i = 0; i < d->shards; i++) {
         const struct shard *s = d->shard[i];
         uint64_t answered = s->attached ? s->daemon->commands : newest;

@@ -22,9 +22,10 @@ int daemon_load(struct daemon *d, const char *control_path, struct error *e)
     memset(d, 0, sizeof *d);
     d->janitor.fd = d->notify.fd = -1;
     int rc = control_attach(&d->control, control_path, &d->cfg, e);
-    if (rc == 0)
-        rc = config_check_live(&d->cfg, e);
-    return rc;
+    if (rc != 0)
+        return rc;
+    d->given_before = control_newest(&d->control);
+    return config_check_live(&d->cfg, e);
 }
 
 static int open_shards(struct daemon *d, struct error *e)

@@ -62,7 +62,7 @@ static int open_state(struct shard *s, const struct pn_config *engine, struct er
     return rc;
 }
 
-/* Pipeline and channels on the segment; *repaired: books that were found in the middle of a change. */
+/* Pipeline and channels on the segment; *repaired: books found in the middle of a change. */
 static int open_pipeline(struct shard *s, const struct pn_config *engine, uint32_t *repaired,
                          struct error *e)
 {
@@ -184,6 +184,8 @@ static void *run(void *arg)
             if (s->live && p->counters->frames != frames)
                 note_latency(s);
             frames = p->counters->frames;
+        } else if (p->counters->frames != frames) {
+            frames = p->counters->frames; /* nothing new in them */
         } else if (++idle > SPINS_BEFORE_SLEEP && (pause.tv_nsec | pause.tv_sec)) {
             nanosleep(&pause, NULL);
         }

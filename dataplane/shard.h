@@ -29,7 +29,7 @@ struct shard {
     uint64_t last_ns;
     pthread_t thread;
     uint32_t started;
-    _Atomic uint32_t stop;
+    uint32_t stop; /* atomic */
 };
 
 /* Makes or takes over the state segment and declares the channels. */

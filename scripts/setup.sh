@@ -9,10 +9,11 @@ venv=$root/.venv
 
 usage() {
     cat <<'TEXT'
-usage: scripts/setup.sh [run|test]
+usage: scripts/setup.sh [run|live|test]
 
   run    what demo.sh needs: compiler, libraries, .venv with the project installed (default)
-  test   also what test.sh needs: clang, linters, valgrind, and the Python test packages
+  live   also what ports on network cards need: libbpf and clang for AF_XDP, DPDK (250 MB)
+  test   also what test.sh needs: linters, valgrind, an emulator, and the Python test packages
 
 PYTHON=/path/to/python3 chooses the interpreter that .venv is made from.
 TEXT
@@ -34,17 +35,18 @@ zlib1g-dev reads .gz captures
 libzstd-dev reads .zst captures
 python3-venv makes .venv
 python3-dev headers for the Python extension"
-packages_test="\
-clang builds the fuzzers and the steering program of af_xdp ports
+packages_live="\
+clang builds the steering program of af_xdp ports, and the fuzzers
 libbpf-dev loads that program; without it the build leaves af_xdp ports out
 libelf-dev libbpf reads programs with it
+dpdk-dev the DPDK ports (libdpdk) and the receiver they are compared with (250 MB)"
+packages_test="\
 iproute2 network namespaces and veth for the tests
 libclang-rt-14-dev fuzzing and sanitizer run-time
 clang-format checks the C layout
 cppcheck checks the C code
 shellcheck checks the scripts
 valgrind checks memory in the C tests
-dpdk-dev the DPDK ports (libdpdk) and the receiver they are compared with (250 MB)
 qemu-system-x86 a machine with IOMMU and PCI network cards, emulated (80 MB)
 busybox-static first programs of that machine
 cpio packs them
@@ -124,7 +126,7 @@ hash_of_sources() {
         find pyproject.toml meson.build meson.options bpf dataplane controlplane hw -type f \
             ! -name '*.pyc' ! -name '_pinnacle*.so' -print0 | sort -z | xargs -0 sha256sum
         # What the build takes in where it is there.
-        pkg-config --modversion libbpf 2>&1 || true
+        pkg-config --modversion libbpf libdpdk 2>&1 || true
         command -v clang || true
     } | sha256sum
 }
@@ -164,7 +166,8 @@ main() {
     local level=${1:-run} wanted=$packages_run
     case $level in
     run) ;;
-    test) wanted+=$'\n'$packages_test ;;
+    live) wanted+=$'\n'$packages_live ;;
+    test) wanted+=$'\n'$packages_live$'\n'$packages_test ;;
     -h | --help) usage && return ;;
     *) usage >&2 && exit 2 ;;
     esac

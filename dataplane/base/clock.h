@@ -29,7 +29,7 @@ enum { CLOCK_SHIFT = 32 };
 
 /* Calibrates; takes about 20 ms. */
 void clock_init(struct clock *c);
-/* Compares with the wall clock; to be called every 10 ms to 10 s. Returns how far it was off, ns. */
+/* Compares with the wall clock, every 10 ms to 10 s. Returns how far it was off, ns. */
 int64_t clock_sync(struct clock *c);
 
 PN_HOT uint64_t clock_at(const struct clock *c, uint64_t ticks)

@@ -112,7 +112,7 @@ void io_tap_counts(const struct io_port *tap, uint64_t *copied, uint64_t *droppe
 /* Several ports as one, by receive time; ties go to the lower input number. Owns the ports. */
 int io_merge_open(struct io_port **out, struct io_port **ports, uint32_t count, struct error *e);
 
-/* Live ports of one shard as one, in turn (io/poll.c). Owns the ports; a single one is itself. */
+/* Live ports of one shard as one, in turn (io/poll.c). Owns the ports. */
 int io_poll_open(struct io_port **out, struct io_port **ports, uint32_t count, struct error *e);
 
 /* Frames pushed by the caller: a ring of `frames` frames of `bytes` in all. */

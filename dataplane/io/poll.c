@@ -9,10 +9,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "io/io.h"
+
+/*
+ * Bursts handed out between two changes of now_ns; then none, once. A caller that looks for
+ * messages and gets only duplicates or strangers comes back to its other duties.
+ */
+enum { POLL_BURSTS_MAX = 8 };
 
 struct poll {
     struct io_port port;
+    uint64_t since_ns; /* now_ns of the first of ... */
+    uint32_t bursts;   /* ... so many bursts */
     struct io_port *inner[IO_INPUTS_MAX + 1];
     uint32_t count;
     uint32_t next; /* which is asked first */
@@ -22,6 +31,14 @@ static uint32_t poll_rx(struct io_port *port, struct io_frame *out, uint32_t n)
 {
     struct poll *p = (struct poll *)port;
     uint32_t got = 0, at_end = 0;
+    if (port->now_ns != p->since_ns) {
+        p->since_ns = port->now_ns;
+        p->bursts = 0;
+    } else if (PN_UNLIKELY(p->bursts == POLL_BURSTS_MAX)) {
+        p->bursts = 0;
+        return 0;
+    }
+    p->bursts++;
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t at = p->next + i;
         struct io_port *inner = p->inner[at < p->count ? at : at - p->count];
@@ -72,10 +89,6 @@ int io_poll_open(struct io_port **out, struct io_port **ports, uint32_t count, s
     if (!count || count > IO_INPUTS_MAX + 1)
         return error_set(e, -EINVAL, "a shard polls 1 to %d ports, not %u", IO_INPUTS_MAX + 1,
                          count);
-    if (count == 1) {
-        *out = ports[0];
-        return 0;
-    }
     struct poll *p = calloc(1, sizeof *p);
     if (!p)
         return error_set(e, -ENOMEM, "no memory for a port");

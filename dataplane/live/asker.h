@@ -2,8 +2,8 @@
  * asker.h - what to ask a MoldUDP64 re-request server for, and which of its answers to believe.
  * One channel. Pure: no sockets, no clock, no memory of its own; live/recovery.c drives it.
  *
- * MoldUDP64 1.0: a request is session[10], sequence u64, count u16, all big-endian; the answer is an
- * ordinary downstream packet with the first of the messages asked for, as many as fit.
+ * MoldUDP64 1.0: a request is session[10], sequence u64, count u16, all big-endian; the answer is
+ * an ordinary downstream packet with the first of the messages asked for, as many as fit.
  *
  * Several requests are under way at once. Each asks for a range that no other one covers; an answer
  * must begin where a request begins and bring no more than it asked for. What a server returns of a

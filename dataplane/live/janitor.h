@@ -1,6 +1,6 @@
 /*
  * janitor.h - a process that stays behind with root's rights to remove the segment files at an
- * orderly end, after the data plane has become another user. It does this one thing, when it is told
+ * orderly end, after the data plane has become another user. It does this one thing, when told
  * to, for paths fixed before it was made; when the data plane dies it goes without doing it.
  */
 #ifndef PN_LIVE_JANITOR_H

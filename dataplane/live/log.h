@@ -1,4 +1,6 @@
-/* log.h - the daemon's log: one JSON object a line on standard error, from any thread but polling ones. */
+/*
+ * log.h - the daemon's log: one JSON object a line on standard error, from any thread but pollers
+ */
 #ifndef PN_LIVE_LOG_H
 #define PN_LIVE_LOG_H
 
@@ -23,7 +25,7 @@ struct log_field {
         (key), NULL, (int64_t)(value) \
     }
 
-/* level is "info", "warning" or "error"; what does not fit a line is cut, and the line stays whole. */
+/* level: info, warning or error. What does not fit a line is cut, and the line stays whole. */
 void log_write(const char *level, const char *event, const struct log_field *field, size_t fields);
 
 #define LOG(level, event, ...) \

@@ -1,5 +1,5 @@
 /*
- * notify.h - telling a service manager how it goes: the sd_notify protocol, a datagram of NAME=VALUE
+ * notify.h - word to a service manager: the sd_notify protocol, datagrams of NAME=VALUE
  * lines to the socket that NOTIFY_SOCKET names. Without one, nothing happens.
  */
 #ifndef PN_LIVE_NOTIFY_H

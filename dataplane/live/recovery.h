@@ -3,12 +3,12 @@
  * MoldUDP64 re-request servers for it, and hands the answers to the shards as frames.
  *
  * It reads the channels' published records and writes only its own fields of struct pn_daemon
- * (rerequests, rerequest_hits, rerequest_late, rerequest_refused). The polling thread takes no part:
- * an answer enters through a ring port (io/ring.c) as an ordinary frame, addressed to the first line
- * of its channel, with input IO_INPUT_RECOVERY, so that a recording holds it too.
+ * (rerequests, rerequest_hits, rerequest_late, rerequest_refused). The polling thread takes no
+ * part: an answer enters through a ring port (io/ring.c) as an ordinary frame, addressed to the
+ * first line of its channel, with input IO_INPUT_RECOVERY, so that a recording holds it too.
  *
- * Only whole answers of a configured server, of the session that runs, to a request under way are
- * let in; all else is counted (reasons recovery_*).
+ * Only whole answers of a configured server, of the session that runs, to a request under way
+ * are let in; all else is counted (reasons recovery_*).
  */
 #ifndef PN_LIVE_RECOVERY_H
 #define PN_LIVE_RECOVERY_H

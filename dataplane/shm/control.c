@@ -242,7 +242,7 @@ int control_next(const struct control *c, uint64_t done, struct pn_command *out)
     if (newest <= done)
         return 0;
     uint64_t number = newest - done > PN_COMMANDS ? newest - PN_COMMANDS + 1 : done + 1;
-    for (; number <= newest; number++) {
+    for (uint64_t left = newest - number + 1; left; left--, number++) {
         const struct pn_command *from = &c->seg->command[number % PN_COMMANDS];
         if (__atomic_load_n(&from->number, __ATOMIC_ACQUIRE) != number)
             continue; /* written over, or nonsense */

@@ -242,7 +242,7 @@ static int lock_left_behind(const char *path, struct error *e)
     }
 }
 
-/* Whether a segment can be gone on with; -ENOENT: its maker died before there was anything in it. */
+/* Can a segment be gone on with? -ENOENT: its maker died before there was anything in it. */
 static int check_left_behind(const struct pn_region_header *h, uint64_t bytes,
                              const struct pn_config *cfg, const char *path, struct error *e)
 {

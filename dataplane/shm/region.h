@@ -24,7 +24,7 @@ struct region {
 int region_create(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);
 /*
  * Maps the segment that an earlier writer has left, for writing, with all that is in it. 0, -ENOENT
- * if there is none (or one that was only begun, which is removed), -EALREADY while its writer lives,
+ * if there is none (or one only begun, which is removed), -EALREADY while its writer lives,
  * -EINVAL, -EPROTO if it is another build's, -ESTALE if it was made from other limits.
  */
 int region_reopen(struct region *r, const struct pn_config *cfg, const char *path, struct error *e);

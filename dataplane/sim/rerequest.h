@@ -3,7 +3,8 @@
  * sequence number, served over UDP, with faults from a seed. One thread.
  *
  * A request is session[10], sequence u64, count u16; the answer is a downstream packet with the
- * first of the messages asked for, as many whole ones as fit. What it does not have is not answered.
+ * first of the messages asked for, as many whole ones as fit. What it does not have is not
+ * answered.
  */
 #ifndef ABI_CDEF
 #pragma once

@@ -1,6 +1,6 @@
 /*
- * send_internal.h - state shared by the send*.c files and nobody else: files are read and made ready
- * (send_make.c), harmed on purpose, paced and handed to the kernel (send.c).
+ * send_internal.h - state shared by the send*.c files and nobody else: files are read and made
+ * ready (send_make.c), harmed on purpose, paced and handed to the kernel (send.c).
  */
 #ifndef PN_SIM_SEND_INTERNAL_H
 #define PN_SIM_SEND_INTERNAL_H

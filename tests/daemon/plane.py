@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnacle.abi import ffi, lib
+from pinnacle.errors import PinnacleError
 from pinnacle.region import View
 from pinnacle.supervisor import child
 
@@ -80,17 +81,19 @@ class Plane:
     def start(self, *options: str, **settings: Any) -> "Plane":
         """Starts it and waits until its shard goes round."""
         self.beat()
+        began = time.time_ns()
         self.process = self.spawn(*options, **settings)
         pid = self.process.pid
 
         def up() -> bool:
             assert self.process is not None
-            assert self.process.poll() is None, self.process.stderr.read()  # type: ignore[union-attr]
+            if self.process.poll() is not None:
+                raise AssertionError(self.process.communicate()[1])
             try:
                 with View.attach(self.state) as view:
                     header = view.header
-                    return header.pid == pid and self.daemon().live == 1
-            except Exception:
+                    return header.pid == pid and header.heartbeat_ns > began
+            except PinnacleError:
                 return False
 
         until(up, pause=0.001)

@@ -1,7 +1,8 @@
 /*
- * fuzz_asker.c - answers of a re-request server, and a channel that misses now this, now that. Each
- * step is a byte that says what happens, and what it needs: what is missing, how much time passes,
- * or an answer. No request may be outside of what is missing, no answer let in that was not asked for.
+ * fuzz_asker.c - answers of a re-request server, and a channel that misses now this, now that.
+ * Each step is a byte that says what happens, and what it needs: what is missing, how much time
+ * passes, or an answer. No request may be outside of what is missing, no answer let in that was
+ * not asked for.
  */
 #include <stdlib.h>
 

@@ -242,12 +242,21 @@ def rerequest_steps() -> Iterator[bytes]:
     yield b"\x02ab\x17" + bytes(23)
 
 
+def live_config_patches() -> Iterator[bytes]:
+    """Patches of a good control segment: its counts, its names, its commands."""
+    yield b""
+    for offset in (56, 64, 88, 2400, 2420, 2440, 5200, 25_000, 30_000, 40_000):
+        for value in (0, 1, 17, 0xFFFFFFFFFFFFFFFF):
+            yield struct.pack("<IQ", offset, value)
+
+
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "asker": asker_steps,
     "rerequest": rerequest_steps,
     "deep": iex_steps,
     "iextp": iextp_steps,
     "itch": itch_steps,
+    "live_config": live_config_patches,
     "mold": mold_steps,
     "net": net_seeds,
     "pcap": pcap_seeds,

@@ -142,7 +142,8 @@ def assert_interfaces(record: Path) -> None:
 
     with RawPcapNgReader(str(record)) as reader:
         times, names = [], set()
-        for number, (_, meta) in enumerate(reader):
+        for number, (_, described) in enumerate(reader):
+            meta: Any = described
             times.append(meta.tshigh << 32 | meta.tslow)
             names.add(meta.ifname)
             assert meta.tsresol == 1_000_000_000

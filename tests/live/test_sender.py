@@ -52,7 +52,7 @@ def checksum_holds(frame: bytes) -> bool:
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
-    return total == 0xFFFF
+    return bool(total == 0xFFFF)
 
 
 def send(wire: Setting, *args: str | Path) -> tuple[dict[str, Any], list[Frame]]:
@@ -150,7 +150,8 @@ def test_recorded_pace(wire: Setting, folder: Path, tmp_path: Path) -> None:
         for number, (data, _) in enumerate(reader):
             if number == 101:
                 break
-            out._write_packet(data, sec=1000 + number // 100, usec=number % 100 * 10_000_000)
+            write: Any = out._write_packet
+            write(data, sec=1000 + number // 100, usec=number % 100 * 10_000_000)
     begun = time.monotonic()
     summary, frames = send(wire, "--speed", "2x", slow)
     assert len(frames) == 101

@@ -1,6 +1,7 @@
 /*
- * test_io_ring.c - the ring between two threads, and the tap in front of it: order, wrap, full, time
- * of a frame without one, and all of it while both sides run. Also run under TSan (test_threads.py).
+ * test_io_ring.c - the ring between two threads, and the tap in front of it: order, wrap, full,
+ * time of a frame without one, and all of it while both sides run. Also run under TSan
+ * (test_threads.py).
  */
 #include <errno.h>
 #include <pthread.h>

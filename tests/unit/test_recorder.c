@@ -1,6 +1,6 @@
 /*
- * test_recorder.c - the recorder behind a tap: every frame of a recording is in its files, in order,
- * rotated by size; what cannot be recorded is refused or counted, and the path goes on.
+ * test_recorder.c - the recorder behind a tap: every frame of a recording is in its files, in
+ * order, rotated by size; what cannot be recorded is refused or counted, and the path goes on.
  */
 #include <errno.h>
 #include <time.h>

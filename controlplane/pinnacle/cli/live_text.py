@@ -47,8 +47,7 @@ def render_status(facts: dict[str, Any], style: Style) -> str:
         mode = f", {port['mode']}" if port["mode"] else ""
         lines.append(
             f"port {printable(port['name']):<6} {port['kind']} {printable(port['device'])}{mode}: "
-            f"{'link up' if port['link_up'] else 'link down'}, {count(port['rx_frames'])} frames, "
-            f"{count(port['dropped'])} dropped"
+            f"{_link(port)}{count(port['rx_frames'])} frames, {count(port['dropped'])} dropped"
         )
     for feed in facts["feeds"]:
         lines.append(
@@ -60,6 +59,13 @@ def render_status(facts: dict[str, Any], style: Style) -> str:
     if facts["note"]:
         lines.append(f"note        {facts['note']}")
     return "\n".join(lines)
+
+
+def _link(port: dict[str, Any]) -> str:
+    """The link of a device; a file has none."""
+    if port["kind"] == "pcap":
+        return ""
+    return "link up, " if port["link_up"] else "link down, "
 
 
 def _plane_lines(plane: dict[str, Any]) -> list[str]:
@@ -139,8 +145,8 @@ def render_queues(rows: list[dict[str, Any]], style: Style) -> str:
         return "no ports yet"
     body = [
         [printable(r["name"]), r["kind"], printable(r["device"]), r["mode"] or "-",
-         "up" if r["link_up"] else "down", count(r["rx_frames"]), size_text(r["rx_bytes"]),
-         count(r["passed"]), count(sum(r["drops"].values())), _busy(r)]
+         _link(r).removeprefix("link ").removesuffix(", ") or "-", count(r["rx_frames"]),
+         size_text(r["rx_bytes"]), count(r["passed"]), count(sum(r["drops"].values())), _busy(r)]
         for r in rows
     ]  # fmt: skip
     head = ["port", "kind", "device", "mode", "link", "frames", "bytes", "passed", "dropped",

@@ -142,7 +142,7 @@ class Screen:
 
     def _ports(self) -> Table:
         rows = [
-            [q["name"], q["kind"], q["device"], q["mode"] or "-", "up" if q["link_up"] else "down",
+            [q["name"], q["kind"], q["device"], q["mode"] or "-", _link(q),
              f"{q['rx_frames']:,}", self.rate(q["rx_frames"], "queues", q["name"], "rx_frames"),
              f"{q['passed']:,}", f"{sum(q['drops'].values()):,}"]
             for q in self._now["queues"]
@@ -184,6 +184,12 @@ class Screen:
         table.caption = ", ".join(f"{n:,} {state}" for state, n in counts.items())
         table.caption_justify = "left"
         return table
+
+
+def _link(queue: dict[str, Any]) -> str:
+    if queue["kind"] == "pcap":
+        return "-"
+    return "up" if queue["link_up"] else "down"
 
 
 def _state(state: str) -> str:

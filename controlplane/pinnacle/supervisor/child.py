@@ -93,6 +93,7 @@ class DataPlane:
         """
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
         with log.open("ab") as out:
+            log.chmod(0o640)
             child = subprocess.Popen(
                 [executable(), "--control", str(control), "--keep-state"],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", env=keep,

@@ -27,6 +27,7 @@ from pinnacle.supervisor.readings import Instance
 from pinnacle.supervisor.watch import Heartbeats
 
 _LOOK_S = 0.01  # pause between looks at the heartbeats
+_LOOK_STARTING_S = 0.002  # the same while a data plane comes up
 _ALL_LOGS_S = 1.0  # pause between looks at the size of the data plane's log
 
 
@@ -183,7 +184,7 @@ class Supervisor:
                 self.log("error", "data plane hangs", pid=plane.pid, why=plane.kill_why)
                 plane.signal(signal.SIGKILL)
                 await plane.ended.wait()
-            await self._pause(plane.ended, _LOOK_S)
+            await self._pause(plane.ended, _LOOK_S if up else _LOOK_STARTING_S)
         return up
 
     def _came_up(self, plane: DataPlane, ready: "asyncio.Future[None] | None") -> None:

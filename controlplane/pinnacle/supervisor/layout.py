@@ -92,7 +92,11 @@ class Layout:
 def clean_up(run_dir: Path, places: Places, config: LiveConfig, *, keep_logs: bool = False) -> None:
     """Removes what an ended instance leaves: segments, sockets, logs of its own folder."""
     remove_segments(places)
-    keep_logs |= config.log.dir is not None
+    empty_folder(run_dir, keep_logs or config.log.dir is not None)
+
+
+def empty_folder(run_dir: Path, keep_logs: bool) -> None:
+    """Removes the files that are ours from a run folder, and the folder when it is empty then."""
     names = {paths.SOCKET, paths.SOCKET_RO, paths.RECORD, f"{paths.RECORD}.new"}
     for entry in run_dir.iterdir():
         log = entry.name.startswith((paths.CTL_LOG, paths.DP_LOG))

@@ -29,7 +29,10 @@ class FolderLock:
 
     def _open(self, mode: int) -> int:
         try:
-            self.folder.mkdir(mode=mode, parents=True, exist_ok=True)
+            missing = [p for p in (self.folder, *self.folder.parents) if not p.exists()]
+            for path in reversed(missing):  # the mode counts, whatever the umask is
+                path.mkdir(exist_ok=True)
+                path.chmod(mode)
             return os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except PermissionError as error:
             raise NoPermissionError(

@@ -60,6 +60,7 @@ METRICS: dict[str, tuple[str, tuple[str, ...], str]] = {
     "pinnacle_rerequests": ("counter", ("shard",), "Re-requests sent"),
     "pinnacle_rerequest_hits": ("counter", ("shard",), "Datagrams had in answer"),
     "pinnacle_rerequest_late": ("counter", ("shard",), "Gaps that no server closed in time"),
+    "pinnacle_rerequest_refused": ("counter", ("shard",), "Answers that were not let in"),
     "pinnacle_captured": ("counter", ("shard",), "Frames recorded"),
     "pinnacle_capture_drops": ("counter", ("shard",), "Frames that the recorder missed"),
     "pinnacle_latency_seconds": ("histogram", ("shard",), "Receive time to published book"),
@@ -73,8 +74,8 @@ Sample = tuple[str, tuple[str, ...], Any]
 _ENGINE = ("frames", "bytes", "datagrams", "messages", "top_changes", "trades", "live_orders",
            "peak_orders")  # fmt: skip
 _PORT = ("rx_frames", "rx_bytes", "tx_frames", "passed", "polls", "empty_polls")
-_DAEMON = ("control_lost", "rerequests", "rerequest_hits", "rerequest_late", "captured",
-           "capture_drops")  # fmt: skip
+_DAEMON = ("control_lost", "rerequests", "rerequest_hits", "rerequest_late", "rerequest_refused",
+           "captured", "capture_drops")  # fmt: skip
 
 
 def samples(instance: Instance) -> Iterator[Sample]:

@@ -20,7 +20,8 @@ def stop(run_dir: Path, timeout_s: float) -> int | None:
     lock = FolderLock(run_dir)
     try:
         record = layout.earlier(run_dir)
-        if record is None:
+        if record is None:  # the logs of one that gave up
+            layout.empty_folder(run_dir, keep_logs=False)
             return None
         pid = layout.data_plane_of(record)
         if pid:

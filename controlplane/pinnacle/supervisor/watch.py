@@ -15,8 +15,10 @@ class Heartbeats:
     def __init__(self, instance: Instance, pid: int) -> None:
         self._instance, self._pid = instance, pid
         count = len(instance.shards)
-        self._last: list[int | None] = [None] * count
-        self._beats = [0] * count
+        # What stands there now is an earlier run's, or this one's last beat so far.
+        headers = [shard.header() for shard in instance.shards]
+        self._last = [header.heartbeat_ns if header else 0 for header in headers]
+        self._beaten = [False] * count
         self._silent_s = [0.0] * count
         self._looked: float | None = None
 
@@ -26,19 +28,16 @@ class Heartbeats:
         self._looked = now
         for i, shard in enumerate(self._instance.shards):
             header = shard.header()
-            beat = header.heartbeat_ns if header and header.pid == self._pid else None
-            if beat is not None and beat != self._last[i]:
-                if self._last[i] is not None:
-                    self._beats[i] += 1
-                self._last[i] = beat
-                self._silent_s[i] = 0.0
+            beat = header.heartbeat_ns if header and header.pid == self._pid else self._last[i]
+            if beat != self._last[i]:
+                self._last[i], self._beaten[i], self._silent_s[i] = beat, True, 0.0
             else:
                 self._silent_s[i] += passed
 
     @property
     def up(self) -> bool:
         """Whether every shard has beaten under this process number."""
-        return all(self._beats)
+        return all(self._beaten)
 
     @property
     def silent_s(self) -> float:

@@ -6,6 +6,7 @@
  * completeness are seen from the frames alone.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -389,6 +390,41 @@ static void test_status(void)
     port->ops->close(port);
 }
 
+struct asker {
+    struct io_port *port;
+    int stop;
+    uint32_t asked, wrong;
+};
+
+static void *ask(void *argument)
+{
+    static struct pn_port_status status;
+    struct asker *a = argument;
+    while (!__atomic_load_n(&a->stop, __ATOMIC_ACQUIRE)) {
+        a->port->ops->status(a->port, &status);
+        for (uint32_t r = 0; r < PN_REASON_COUNT; r++)
+            a->wrong += status.drops[r] != 0;
+        a->asked++;
+    }
+    return NULL;
+}
+
+/* Another thread may ask at any time: it sees no loss where there is none. */
+static void test_status_meanwhile(void)
+{
+    struct seen s = {0};
+    struct asker a = {.port = start(0, MANY * 4)};
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, ask, &a), 0);
+    exchange(a.port, &s, 0, MANY * 4, 64);
+    __atomic_store_n(&a.stop, 1, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    check_all_came(a.port, &s, MANY * 4);
+    CHECK(a.asked > 0);
+    CHECK_EQ(a.wrong, 0);
+    a.port->ops->close(a.port);
+}
+
 int main(int argc, char **argv)
 {
     for (fix = fixtures; fix->name; fix++) {
@@ -413,8 +449,10 @@ int main(int argc, char **argv)
     test_tx();
     if (has(FIX_STEERS))
         test_steering();
-    if (has(FIX_STATUS))
+    if (has(FIX_STATUS)) {
         test_status();
+        test_status_meanwhile();
+    }
     fix->end();
     return check_done(fix->name);
 }

@@ -1,4 +1,8 @@
-/* fixtures.c - the kinds of ports that the conformance test runs against, and the simple ones. */
+/*
+ * fixtures.c - the kinds of ports that the conformance test runs against, and the simple ones. A
+ * new kind is one row at the end, its functions in a file of their own if they are more than a few,
+ * and its name in test_conformance.py.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
