@@ -15,7 +15,7 @@
 #include "check.h"
 #include "fixture.h"
 
-enum { MANY = 2000, PATIENCE_MS = 2000, T0 = 1000000000 };
+enum { MANY = 2000, PATIENCE_MS = 2000 };
 
 static const struct fixture *fix;
 static struct test_frame frame;
@@ -32,22 +32,9 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Frame number i, of any length from the shortest on: headers, number, pattern. */
 static struct test_frame *make(uint32_t i, uint32_t len)
 {
-    static const uint8_t head[FRAME_HEADERS] = {
-        1,    0,    0x5e,      54,        102, 1, 2, 0, 0,  0,  0, 1, 8,  0,       /* Ethernet */
-        0x45, 0,    0,         0,         0,   0, 0, 0, 16, 17, 0, 0, 10, 0, 0, 1, /* IPv4 */
-        233,  54,   102,       1,                                                  /* group */
-        0x30, 0x39, PORT >> 8, PORT & 255};
-    memcpy(frame.data, head, sizeof head);
-    store_u16_be(frame.data + 16, (uint16_t)(len - 14));
-    store_u16_be(frame.data + 38, (uint16_t)(len - 34));
-    store_u32_be(frame.data + FRAME_HEADERS, i);
-    for (uint32_t at = FRAME_HEADERS + 4; at < len; at++)
-        frame.data[at] = (uint8_t)(i * 31 + at);
-    frame.len = len;
-    frame.ts_ns = T0 + (uint64_t)i * 1001;
+    test_frame_make(&frame, i, len);
     return &frame;
 }
 

@@ -13,7 +13,8 @@ enum {
     FRAME_SHORTEST = 60,
     FRAME_LONGEST = 9000,
     GROUP_BE = 0x016636e9, /* 233.54.102.1 */
-    PORT = 26477
+    PORT = 26477,
+    T0 = 1000000000, /* ns, of frame 0; the others follow 1,001 apart */
 };
 
 enum fixture_traits {
@@ -32,6 +33,9 @@ struct test_frame {
     uint32_t len;
     uint64_t ts_ns;
 };
+
+/* Frame number i, of any length from the shortest on: headers, number, pattern. (frame.c) */
+void test_frame_make(struct test_frame *f, uint32_t i, uint32_t len);
 
 struct fixture {
     const char *name;
