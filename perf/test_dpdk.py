@@ -4,6 +4,7 @@ The devices hand out frames as fast as they are taken, so that each rate is the 
 net_null makes empty frames, net_pcap repeats a capture from memory.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,8 +22,9 @@ SECONDS = 3
 
 def rate_of_testpmd(device: str) -> float:
     """Frames a second that testpmd receives and throws away."""
+    prefix = f"testpmd{os.getpid()}"
     command = ["dpdk-testpmd", "-l", "0-1", "--no-huge", "-m", "1024", "--no-pci",
-               "--file-prefix", f"testpmd{time.time_ns()}", f"--vdev={device}", "--", "-i",
+               "--file-prefix", prefix, f"--vdev={device}", "--", "-i",
                "--forward-mode=rxonly", "--burst=64", "--rxd=1024", "--total-num-mbufs=32768",
                "--no-flush-rx"]  # fmt: skip
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -40,13 +42,14 @@ def rate_of_testpmd(device: str) -> float:
         process.stdin.flush()
         took = time.monotonic() - began
         text, _ = process.communicate("stop\nquit\n", timeout=30)
+    shutil.rmtree(f"/var/run/dpdk/{prefix}", ignore_errors=True)
     found = re.search(r"RX-packets: (\d+)", text)
     assert found, text[-2000:]
     return int(found[1]) / took
 
 
-def ours(device: str, what: str) -> float:
-    (line,) = programs.run("bench_dpdk", device, SECONDS, what, *EAL)
+def rate_of_the_port(device: str) -> float:
+    (line,) = programs.run("bench_dpdk", device, SECONDS, *EAL)
     return float(line["frames"]) / float(line["ns"]) * 1e9
 
 
@@ -64,7 +67,7 @@ def test_against_testpmd(name: str, rounds: int, figures: Figures, tmp_path: Pat
     peer, port = [], []
     for _ in range(rounds):
         peer.append(rate_of_testpmd(device) / 1e6)
-        port.append(ours(device, "receive") / 1e6)
+        port.append(rate_of_the_port(device) / 1e6)
     group = f"DPDK on {name}"
     figures.add(
         row(group, "testpmd, receive only", "Mpps", peer),

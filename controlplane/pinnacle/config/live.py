@@ -151,7 +151,7 @@ class DpdkConfig(Section):
     """What DPDK is told; of use with ports of kind dpdk only."""
 
     eal: tuple[str, ...] = key(
-        (), "arguments of the environment layer, such as --in-memory, -a 0000:03:00.0",
+        (), "arguments of the environment layer, such as --in-memory or -m 1024",
         max_length=64, strict=False,
     )  # fmt: skip
 
