@@ -54,6 +54,9 @@ struct bench_port {
 void bench_port_cut(struct bench_port *b, const uint8_t *begin, const uint8_t *end,
                     uint64_t messages, uint32_t per_frame);
 void bench_port_free(struct bench_port *b);
+/* The same messages as whole frames, one each: Ethernet, IPv4, UDP, MoldUDP64. (wire.c) */
+void bench_port_wire(struct bench_port *b, const uint8_t *begin, const uint8_t *end,
+                     uint64_t messages);
 
 /* One engine without its front: region and pipeline, memory touched. */
 struct bench_engine {
@@ -100,8 +103,17 @@ static inline void bench_print(const char *pass, const char *compiler, uint64_t 
     fflush(stdout);
 }
 
-/* Times every message of a run with one message a burst; prints percentiles. See latency.c. */
+/*
+ * Times every message of a run with one message a burst, or those of one type only; prints
+ * percentiles under that name. See latency.c.
+ */
+struct bench_timed {
+    const char *name;
+    int alone; /* 1: with fences around each message */
+    char type; /* 0: all */
+};
+
 void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64_t round,
-                   int alone);
+                   const struct bench_timed *what);
 
 #endif

@@ -66,8 +66,8 @@ int main(int argc, char **argv)
         run_books(&s, &many, BURST, "books", i);
         run_books(&s, &one, 1, "books_one", i);
         if (i < latency_rounds) {
-            bench_latency(&s, &one, i, 0);
-            bench_latency(&s, &one, i, 1);
+            bench_latency(&s, &one, i, &(struct bench_timed){.name = "latency"});
+            bench_latency(&s, &one, i, &(struct bench_timed){.name = "latency_alone", .alone = 1});
         }
     }
     pn_flow_close(s.flow);

@@ -73,23 +73,33 @@ static double percentile(const struct histogram *h, uint64_t ppm, uint32_t step)
     return (double)h->max;
 }
 
-static void run_together(struct pipeline *p)
+/* Is the message that was just applied one of those that are timed? */
+static inline int is_timed(const struct pipeline *p, char type)
+{
+    const uint8_t *m = p->work[0].m;
+    return !type || (m && m[0] == (uint8_t)type);
+}
+
+static void run_together(struct pipeline *p, char type)
 {
     uint64_t t = ticks_now();
     while (bench_engine_step(p)) {
         uint64_t now = ticks_now();
-        record(&work, now - t);
+        if (is_timed(p, type))
+            record(&work, now - t);
         t = now;
     }
 }
 
-static void run_alone(struct pipeline *p)
+static void run_alone(struct pipeline *p, char type)
 {
     for (;;) {
         uint64_t t = ticks_alone();
         if (!bench_engine_step(p))
             break;
-        record(&work, ticks_alone() - t);
+        t = ticks_alone() - t;
+        if (is_timed(p, type))
+            record(&work, t);
     }
 }
 
@@ -106,7 +116,8 @@ static void run_idle(int alone)
     }
 }
 
-void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64_t round, int alone)
+void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64_t round,
+                   const struct bench_timed *what)
 {
     struct pn_config cfg;
     struct bench_engine e;
@@ -115,20 +126,19 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     run_idle(0);
     uint32_t step = resolution(&idle);
     memset(&idle, 0, sizeof idle);
-    run_idle(alone);
+    run_idle(what->alone);
     bench_config(&cfg, s, 1);
     bench_engine_open(&e, &cfg, NULL);
     port->at = 0;
     port->port.at_end = 0;
     e.p->port = &port->port;
     uint64_t wall = ticks_wall_ns(), ticks = ticks_now();
-    if (alone)
-        run_alone(e.p);
+    if (what->alone)
+        run_alone(e.p, what->type);
     else
-        run_together(e.p);
+        run_together(e.p, what->type);
     double ns = (double)(ticks_wall_ns() - wall) / (double)(ticks_now() - ticks);
-    const char *name = alone ? "latency_alone" : "latency";
-    bench_engine_check(&e, s, name);
+    bench_engine_check(&e, s, what->name);
     bench_engine_close(&e);
 
     double clock = percentile(&idle, 500000, step);
@@ -138,7 +148,7 @@ void bench_latency(const struct bench_stream *s, struct bench_port *port, uint64
     } want[] = {{"p50", 500000}, {"p90", 900000}, {"p99", 990000}, {"p99_9", 999000}};
     printf("{\"pass\": \"%s\", \"round\": %" PRIu64 ", \"samples\": %" PRIu64
            ", \"clock\": %.1f, \"clock_step\": %.1f",
-           name, round, work.total, clock * ns, step * ns);
+           what->name, round, work.total, clock * ns, step * ns);
     for (uint32_t i = 0; i < sizeof want / sizeof *want; i++) {
         double t = percentile(&work, want[i].ppm, step) - clock;
         printf(", \"%s\": %.1f", want[i].name, t > 0 ? t * ns : 0);
