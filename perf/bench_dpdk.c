@@ -1,6 +1,6 @@
 /*
- * bench_dpdk.c - frames a second that the DPDK port hands out on one device, for the comparison with
- * testpmd's receive-only mode on the same device. The device is warm before the clock runs.
+ * bench_dpdk.c - frames a second that the DPDK port hands out on one device, to be compared with
+ * the receive-only mode of testpmd on the same device. The device is warm before the clock runs.
  *
  *   bench_dpdk DEVICE SECONDS [EAL-LINE]...
  */

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+enum { CHECK_SKIP = 77 }; /* exit code: cannot run here, and says why on standard output */
+
 static unsigned check_total;
 static unsigned check_failed;
 

@@ -115,5 +115,10 @@ ip -n far address add 192.0.2.2/24 dev "$sender"
 ip -n far link set "$sender" up
 ip address add 192.0.2.1/24 dev "$back"
 ip link set "$back" up
+# Cards agree on their link for seconds, and the neighbour must be found before the first echo.
+for _ in $(seq 60); do
+    busybox ping -c 1 -W 1 192.0.2.2 >/dev/null 2>&1 && break
+    sleep 1
+done
 step ping busybox ping -c 3 -W 5 192.0.2.2
 echo "done"
