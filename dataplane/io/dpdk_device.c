@@ -242,18 +242,21 @@ static int set_up(struct dpdk_device *d, const struct pn_port_config *cfg, struc
 }
 
 /* Finds the device with DPDK, or has it made or probed. */
-static int attach(uint16_t *id, const struct pn_port_config *cfg, struct error *e)
+static int attach(struct dpdk_device *d, const struct pn_port_config *cfg, struct error *e)
 {
     char name[PN_DEVICE_LEN];
     snprintf(name, sizeof name, "%s%.*s",
              dpdk_is_pci(cfg->device) && strcspn(cfg->device, ",") < 12 ? "0000:" : "",
              (int)strcspn(cfg->device, ","), cfg->device);
-    if (rte_eth_dev_get_port_by_name(name, id) == 0)
-        return 0;
-    int rc = rte_dev_probe(cfg->device);
-    if (rc == 0 && rte_eth_dev_get_port_by_name(name, id) == 0)
-        return 0;
-    return dpdk_why_no_device(cfg, rc, e);
+    int rc = 0;
+    if (rte_eth_dev_get_port_by_name(name, &d->id) != 0) {
+        rc = rte_dev_probe(cfg->device);
+        if (rc != 0 || rte_eth_dev_get_port_by_name(name, &d->id) != 0)
+            return dpdk_why_no_device(cfg, rc, e);
+        d->made = !dpdk_is_pci(cfg->device);
+    }
+    d->gone = false;
+    return 0;
 }
 
 static int find(struct dpdk_device **out, const struct pn_port_config *cfg, struct error *e)
@@ -261,7 +264,7 @@ static int find(struct dpdk_device **out, const struct pn_port_config *cfg, stru
     for (uint32_t i = 0; i < device_count; i++) {
         if (strcmp(devices[i].name, cfg->device) == 0) {
             *out = &devices[i];
-            return 0;
+            return devices[i].gone ? attach(&devices[i], cfg, e) : 0;
         }
     }
     if (device_count == DPDK_DEVICES_MAX)
@@ -269,7 +272,7 @@ static int find(struct dpdk_device **out, const struct pn_port_config *cfg, stru
                          DPDK_DEVICES_MAX);
     struct dpdk_device *d = &devices[device_count];
     memset(d, 0, sizeof *d);
-    int rc = attach(&d->id, cfg, e);
+    int rc = attach(d, cfg, e);
     if (rc)
         return rc;
     snprintf(d->name, sizeof d->name, "%s", cfg->device);
@@ -299,15 +302,40 @@ int dpdk_device_get(struct dpdk_device **out, const struct pn_port_config *cfg, 
     return 0;
 }
 
+/* What a device still holds of frames is given back, so that the next user does not get it. */
+static void drain(const struct dpdk_device *d)
+{
+    enum { BURST = 32, BURSTS_MAX = 4096 };
+    struct rte_mbuf *mbuf[BURST];
+    for (uint16_t queue = 0; queue < d->queues; queue++) {
+        for (uint32_t i = 0, n = BURST; i < BURSTS_MAX && n; i++) {
+            n = rte_eth_rx_burst(d->id, queue, mbuf, BURST);
+            rte_pktmbuf_free_bulk(mbuf, n);
+        }
+    }
+}
+
+/* Stopped; a virtual device goes altogether, since not each can be set up a second time. */
 void dpdk_device_put(struct dpdk_device *d)
 {
-    if (--d->users == 0)
-        rte_eth_dev_stop(d->id);
+    struct rte_eth_dev_info info;
+    if (--d->users)
+        return;
+    if (d->made)
+        drain(d);
+    rte_eth_dev_stop(d->id);
+    if (!d->made || rte_eth_dev_info_get(d->id, &info) != 0)
+        return;
+    rte_eth_dev_close(d->id);
+    (void)rte_dev_remove(info.device);
+    d->gone = true;
 }
 
 void dpdk_devices_close(void)
 {
     for (uint32_t i = 0; i < device_count; i++) {
+        if (devices[i].gone)
+            continue;
         if (devices[i].users)
             rte_eth_dev_stop(devices[i].id);
         rte_eth_dev_close(devices[i].id);

@@ -61,6 +61,8 @@ struct dpdk_device {
     uint32_t flow_rules;
     uint32_t mc_filters;
     bool rss, all_multicast, promiscuous, isolated;
+    bool made; /* a virtual device, made for its ports */
+    bool gone; /* removed with the last of them; made again for the next */
 };
 
 extern const struct io_ops io_dpdk_ops;

@@ -12,7 +12,7 @@ BUILD = Path(os.environ.get("PINNACLE_BUILD") or ROOT / "build/checks")
 PROGRAM = BUILD / "tests/io/conformance"
 #: Kinds of this project; a build without one of them says so by not listing it.
 KINDS = ("pcap", "memory", "af_xdp", "af_xdp_large", "af_xdp_generic", "af_xdp_queues",
-         "af_xdp_busy_poll")  # fmt: skip
+         "af_xdp_busy_poll", "dpdk_ring")  # fmt: skip
 
 
 def built() -> list[str]:

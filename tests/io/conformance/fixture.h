@@ -25,7 +25,9 @@ enum fixture_traits {
     FIX_DROPS = 1 << 4,    /* a slow reader loses frames, which are counted */
     FIX_REFUSES = 1 << 5,  /* ... or the sender is told that there is no room */
     FIX_STEERS = 1 << 6,   /* takes only the flow above and leaves the rest to the kernel */
-    FIX_STATUS = 1 << 7    /* says how it is */
+    FIX_STATUS = 1 << 7,   /* says how it is */
+    FIX_LOOPS = 1 << 9,    /* sends, and receives what it has sent */
+    FIX_AHEAD = 1 << 8     /* takes frames ahead: their time is that of an earlier rx_burst too */
 };
 
 struct test_frame {
@@ -65,5 +67,11 @@ void wire_end(void);
 struct wire_how {
     uint32_t mtu, queues, busy_poll_us, buffer_bytes;
 };
+
+/* fixture_dpdk.c: a DPDK device without hardware. */
+int ring_begin(const struct fixture *f);
+int ring_open(const struct fixture *f, struct io_port **out, struct error *e);
+int ring_put(struct io_port *port, const struct test_frame *frame);
+void dpdk_end(void);
 
 #endif

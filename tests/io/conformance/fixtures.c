@@ -122,5 +122,15 @@ const struct fixture fixtures[] = {
          const struct wire_how){.mtu = 1500, .queues = 1, .busy_poll_us = 20, .buffer_bytes = 2048},
      WIRE},
 #endif
+#ifdef WITH_DPDK
+    {.name = "dpdk_ring",
+     .traits = FIX_REFUSES | FIX_STATUS | FIX_AHEAD | FIX_LOOPS,
+     .longest = 1514,
+     .capacity = 512,
+     .begin = ring_begin,
+     .open = ring_open,
+     .put = ring_put,
+     .end = dpdk_end},
+#endif
     {0},
 };
