@@ -78,12 +78,14 @@ PYTHON
 sender=$(interface_of 0000:00:04.0)
 ip link set "$sender" up
 
+step check_before pinnacle-ctl host check --json
 step no_hugepages "$programs/port_replay" --kind dpdk --device $card
 echo 192 >/proc/sys/vm/nr_hugepages
 step not_bound "$programs/port_replay" --kind dpdk --device $card --eal "-m 64"
 step dry_run scripts/bind_nic.sh --dry-run $card
 step bind scripts/bind_nic.sh "$(interface_of $card)" $virtio
 step bind_again scripts/bind_nic.sh $card
+step check_after pinnacle-ctl host check --json
 start_replay e1000 $card
 step status scripts/bind_nic.sh --status
 step in_use "$programs/port_replay" --kind dpdk --device $card --eal "-m 64"

@@ -67,6 +67,21 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Steps:
     return Steps(out)
 
 
+def test_host_check(steps: Steps) -> None:
+    """It sees the IOMMU and the cards, and less to mend once hugepages and vfio are there."""
+    amiss = {}
+    for name in ("check_before", "check_after"):
+        assert steps.text(f"{name}.code").strip() in ("0", "10")
+        report = json.loads(steps.text(f"{name}.out"))
+        amiss[name] = {
+            (p["point"], p["device"]) for p in report["points"] if p["status"] in ("warn", "bad")
+        }
+        assert ("iommu.groups", None) not in amiss[name]
+    before, after = amiss["check_before"], amiss["check_after"]
+    assert {point for point, _ in before - after} >= {"iommu.vfio"}, before - after
+    assert len(after) < len(before)
+
+
 def test_cards_are_behind_an_iommu(steps: Steps) -> None:
     lines = [line.split() for line in steps.done("status").splitlines()]
     cards = {words[0]: words for words in lines}

@@ -26,8 +26,8 @@ enum fixture_traits {
     FIX_REFUSES = 1 << 5,  /* ... or the sender is told that there is no room */
     FIX_STEERS = 1 << 6,   /* takes only the flow above and leaves the rest to the kernel */
     FIX_STATUS = 1 << 7,   /* says how it is */
-    FIX_LOOPS = 1 << 9,    /* sends, and receives what it has sent */
-    FIX_AHEAD = 1 << 8     /* takes frames ahead: their time is that of an earlier rx_burst too */
+    FIX_AHEAD = 1 << 8,    /* takes frames ahead: their time is that of an earlier rx_burst too */
+    FIX_LOOPS = 1 << 9     /* sends, and receives what it has sent */
 };
 
 struct test_frame {
