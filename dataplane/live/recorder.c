@@ -222,9 +222,19 @@ int recorder_begin(struct recorder *r, uint32_t shard, const char *text, struct 
     if (shard < PN_SHARDS_MAX && shard >= r->shards)
         return error_set(e, -ENOENT, "capture: there is no shard %u", shard);
     pthread_mutex_lock(&r->lock);
+    uint32_t begun = 0;
     for (uint32_t i = 0; i < r->shards && rc == 0; i++)
-        if (shard == PN_SHARDS_MAX || shard == i)
+        if (shard == PN_SHARDS_MAX || shard == i) {
             rc = begin_shard(r, i, path, limit, e);
+            begun |= (uint32_t)(rc == 0) << i;
+        }
+    /* All of them or none: a refused command leaves nothing that records. */
+    for (uint32_t i = 0; i < r->shards && rc != 0; i++)
+        if (begun >> i & 1) {
+            io_tap_record(r->track[i].tap, 0);
+            close_file(&r->track[i]);
+            publish(&r->track[i]);
+        }
     pthread_mutex_unlock(&r->lock);
     return rc;
 }
