@@ -109,6 +109,8 @@ class DataPlane:
     def _gone(self) -> None:
         self.noticed_ns = time.monotonic_ns()
         self._release()
+        if self._child:
+            self._child.wait()  # it has ended: takes no time, and leaves no zombie
         self.ended.set()
 
     def _release(self) -> None:
