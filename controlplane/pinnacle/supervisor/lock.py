@@ -21,7 +21,7 @@ class FolderLock:
                 os.close(self._fd)
                 raise AlreadyRunningError(
                     f"{folder.name} is running already ({folder}); stop it with pinnacle-ctl stop "
-                    f"--instance {folder.name}, or start under another instance name"
+                    f"--run-dir {folder}, or start under another instance name"
                 ) from None
             if self._current():
                 return
