@@ -136,7 +136,7 @@ int shard_open_ports(struct shard *s, struct error *e)
         s->input[i] = ports[n++] = port;
         s->live |= cfg->kind == PN_PORT_AF_XDP || cfg->kind == PN_PORT_DPDK;
     }
-    if (rc == 0 && s->ring)
+    if (s->ring)
         ports[n++] = s->ring;
     if (rc == 0)
         rc = io_poll_open(&s->port, ports, n, e);

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io/pcapng_write.h"
+#include "live/log.h"
 
 enum {
     IDLE_US = 500,    /* between looks at rings that were empty */
@@ -27,6 +29,7 @@ struct track {
     uint64_t limit;             /* bytes a file, 0 = any */
     uint64_t frames;            /* written since the recorder was opened */
     uint64_t refused;           /* not written: error of the file */
+    int error;                  /* for which the last recording ended by itself */
     uint32_t part;
     uint32_t idle;
     char path[PATH_MAX_LEN];
@@ -78,28 +81,38 @@ static void close_file(struct track *t)
     t->file = NULL;
 }
 
+/* A disk that is full ends the recording, not the run. The next capture stop says so. */
+static void end_by_error(struct track *t, int rc)
+{
+    io_tap_record(t->tap, 0);
+    close_file(t);
+    t->error = rc;
+    LOG("warning", "recording ended", LOG_TEXT("file", t->path), LOG_TEXT("why", strerror(-rc)));
+}
+
 /* What a ring holds now goes to the file; returns how many frames that were. */
 static uint32_t drain(struct recorder *r, struct track *t)
 {
     struct io_frame frame[IO_BURST_MAX];
     uint32_t n = t->ring->ops->rx_burst(t->ring, frame, IO_BURST_MAX);
+    int failed = 0;
     for (uint32_t i = 0; i < n && t->file; i++) {
         int rc = pcapng_write(t->file, &frame[i]);
         t->frames += rc == 0;
         t->refused += rc != 0;
+        if (rc != 0 && rc != -EINVAL) /* that is a frame of no use, not the file's fault */
+            failed = rc;
     }
-    if (t->file && t->limit && pcapng_bytes(t->file) >= t->limit) {
+    if (t->file && !failed && t->limit && pcapng_bytes(t->file) >= t->limit) {
         close_file(t);
         t->part++;
-        if (open_part(r, t, NULL) != 0)
-            io_tap_record(t->tap, 0);
+        failed = open_part(r, t, NULL);
     }
     t->idle = n ? 0 : t->idle + 1;
-    /* A disk that is full ends the recording, not the run. */
-    if (t->file && t->idle == FLUSH_IDLE && pcapng_flush(t->file) != 0) {
-        io_tap_record(t->tap, 0);
-        close_file(t);
-    }
+    if (t->file && !failed && t->idle == FLUSH_IDLE)
+        failed = pcapng_flush(t->file);
+    if (failed)
+        end_by_error(t, failed);
     return n;
 }
 
@@ -203,6 +216,7 @@ static int begin_shard(struct recorder *r, uint32_t shard, const char *path, uin
     with_insert(t->path, path, r->shards > 1 ? insert : "");
     t->limit = limit;
     t->part = 0;
+    t->error = 0;
     while (t->ring->ops->rx_burst(t->ring, (struct io_frame[IO_BURST_MAX]){0}, IO_BURST_MAX))
         ; /* of an earlier recording that ended badly */
     int rc = open_part(r, t, e);
@@ -233,10 +247,26 @@ int recorder_begin(struct recorder *r, uint32_t shard, const char *text, struct 
         if (begun >> i & 1) {
             io_tap_record(r->track[i].tap, 0);
             close_file(&r->track[i]);
+            (void)unlink(r->track[i].path);
             publish(&r->track[i]);
         }
     pthread_mutex_unlock(&r->lock);
     return rc;
+}
+
+/* Nothing is being recorded: because of an error that nobody has been told of yet? */
+static int tell_error(struct recorder *r, uint32_t shard, struct error *e)
+{
+    for (uint32_t i = 0; i < r->shards; i++) {
+        struct track *t = &r->track[i];
+        int rc = t->error;
+        if (!rc || (shard != PN_SHARDS_MAX && shard != i))
+            continue;
+        t->error = 0;
+        return error_set(e, rc, "capture: the recording to %s had ended: %s", t->path,
+                         strerror(-rc));
+    }
+    return error_set(e, -ENOENT, "capture: nothing is being recorded");
 }
 
 static int end_shard(struct recorder *r, struct track *t, struct error *e)
@@ -258,9 +288,10 @@ int recorder_end(struct recorder *r, uint32_t shard, struct error *e)
             io_tap_record(r->track[i].tap, 0);
             ending |= 1u << i;
         }
+    int told = ending ? 0 : tell_error(r, shard, e);
     pthread_mutex_unlock(&r->lock);
     if (!ending)
-        return error_set(e, -ENOENT, "capture: nothing is being recorded");
+        return told;
     nanosleep(&(struct timespec){.tv_nsec = SETTLE_MS * 1000000L}, NULL);
     int rc = 0;
     pthread_mutex_lock(&r->lock);

@@ -108,7 +108,7 @@ struct pn_live_config {
 
 enum pn_command_kind {
     PN_CMD_NONE = 0,
-    PN_CMD_STOP = 1,          /* orderly end */
+    PN_CMD_STOP = 1,          /* orderly end; text = pid of the one that is meant, or empty */
     PN_CMD_CAPTURE_START = 2, /* text = path of a pcapng file */
     PN_CMD_CAPTURE_STOP = 3
 };

@@ -50,7 +50,7 @@ static int check_segment(const struct pn_control *seg, const char *path, struct 
 static int open_locked(const char *path, struct error *e)
 {
     for (;;) {
-        struct stat st, now;
+        struct stat st = {0}, now;
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
             return error_set(e, -errno, "cannot open control segment %s: %s", path,
@@ -68,7 +68,7 @@ static int open_locked(const char *path, struct error *e)
             return fd;
         }
         close(fd);
-        if (!S_ISREG(st.st_mode))
+        if (st.st_mode && !S_ISREG(st.st_mode))
             return error_set(e, -EINVAL, "%s is not a file", path);
     }
 }

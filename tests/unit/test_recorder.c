@@ -3,6 +3,8 @@
  * order, rotated by size; what cannot be recorded is refused or counted, and the path goes on.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +145,36 @@ static void test_rotated(void)
     close_setup(&s);
 }
 
+/* A disk that is full ends the recording while frames go on coming, and is told of once. */
+static void test_full(void)
+{
+    enum { ROUNDS_MAX = 2000 };
+    static struct setup s;
+    struct rlimit before, tight;
+    struct error e;
+    char path[128];
+    uint32_t rounds = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    tight = before;
+    tight.rlim_cur = 64 * 1024;
+    open_setup(&s);
+    CHECK_EQ(recorder_begin(s.recorder, 0, "full.pcapng", &e), 0);
+    setrlimit(RLIMIT_FSIZE, &tight);
+    for (; now(&s.daemon.capturing) && rounds < ROUNDS_MAX; rounds++) {
+        pass(s.ring, s.tap, rounds * 160, 160);
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(rounds < ROUNDS_MAX);
+    CHECK_EQ(recorder_end(s.recorder, 0, &e), -EFBIG);
+    CHECK(strstr(e.text, "full.pcapng") != NULL);
+    CHECK_EQ(recorder_end(s.recorder, 0, &e), -ENOENT);
+    path_of(path, "full.pcapng");
+    unlink(path);
+    close_setup(&s);
+}
+
 static void test_refused(void)
 {
     static struct setup s;
@@ -168,6 +200,7 @@ int main(void)
     CHECK(mkdtemp(folder) != NULL);
     test_one_file();
     test_rotated();
+    test_full();
     test_refused();
     CHECK_EQ(rmdir(folder), 0);
     return check_done("recorder");
