@@ -17,8 +17,14 @@ FILES = ["base/error.c", "io/file.c", "io/pcap.c", "io/pcapng.c", "io/raw_itch.c
 #: test -> sources of dataplane/ that it needs
 PROGRAMS = {
     "io_ring": ["io/ring.c", "io/tap.c", "base/error.c"],
-    "recorder": ["io/ring.c", "io/tap.c", "io/pcapng_write.c", "live/log.c",
-                 "live/recorder.c", *FILES],
+    "recorder": [
+        "io/ring.c",
+        "io/tap.c",
+        "io/pcapng_write.c",
+        "live/log.c",
+        "live/recorder.c",
+        *FILES,
+    ],
 }
 
 
