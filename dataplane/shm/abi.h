@@ -342,7 +342,15 @@ enum pn_section_id {
     PN_SEC_PORTS = 13,   /* struct pn_port_status, live only */
     PN_SEC_DAEMON = 14,  /* struct pn_daemon, live only */
     PN_SEC_LATENCY = 15, /* struct pn_histogram: receive time to published book, ns, live only */
-    PN_SECTIONS = 16
+    PN_SEC_SIGNALS = 16,   /* struct pn_signals a traded instrument; this and what follows */
+    PN_SEC_OWN = 17,       /* struct pn_own_order; place 0 unused */
+    PN_SEC_POSITIONS = 18, /* struct pn_position a traded instrument */
+    PN_SEC_GATE = 19,      /* struct pn_gate_status */
+    PN_SEC_SESSIONS = 20,  /* struct pn_session_status */
+    PN_SEC_DESK = 21,      /* struct pn_desk_status */
+    PN_SEC_FILLS = 22,     /* struct pn_fill, ring */
+    PN_SEC_TIMES = 23,     /* struct pn_histogram a trade stage, ns */
+    PN_SECTIONS = 24
 };
 
 /* First page of a state segment. */
@@ -358,7 +366,7 @@ struct pn_region_header {
     uint32_t instruments;  /* records in use */
     uint32_t channels;     /* records in use */
     uint32_t config;       /* of a live engine: fingerprint of what its books depend on */
-    struct pn_section section[16];
+    struct pn_section section[24];
 };
 
 /* Limits and switches of one engine; all memory is reserved from these at start. */
@@ -374,6 +382,8 @@ struct pn_config {
     uint32_t timing;            /* 1: time the stages */
     uint32_t recognise;         /* 1: unknown flows are recognised by content */
     uint32_t default_feed;      /* enum pn_feed for unknown flows, 0 = by content */
+    uint32_t traded;            /* traded instruments; 0 = this engine does not trade */
+    uint32_t own_orders;        /* own orders kept */
 };
 
 /* A channel fixed by the user; group 0.0.0.0 or port 0 matches any. */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "shm/abi_control.h"
+#include "shm/abi_trade.h"
 
 #define SIZE_IS(type, bytes) static_assert(sizeof(struct type) == (bytes), #type " changed size")
 #define AT(type, field, offset) \
@@ -42,8 +43,8 @@ SIZE_IS(pn_histogram, 8224);
 SIZE_IS(pn_counters, 896);
 SIZE_IS(pn_pool, 64);
 SIZE_IS(pn_section, 24);
-SIZE_IS(pn_region_header, 448);
-SIZE_IS(pn_config, 64);
+SIZE_IS(pn_region_header, 640);
+SIZE_IS(pn_config, 72);
 SIZE_IS(pn_channel_config, 80);
 SIZE_IS(pn_level, 24);
 SIZE_IS(pn_bbo, 64);
@@ -52,7 +53,7 @@ SIZE_IS(pn_run, 72);
 SIZE_IS(pn_steer, 8);
 SIZE_IS(pn_port_config, 1240);
 SIZE_IS(pn_server_config, 16);
-SIZE_IS(pn_shard_config, 336);
+SIZE_IS(pn_shard_config, 344);
 SIZE_IS(pn_command, 384);
 AT(pn_command, text, 16);
 SIZE_IS(pn_xstat, 64);
@@ -61,3 +62,21 @@ AT(pn_port_status, drops, 272);
 SIZE_IS(pn_daemon, 408);
 AT(pn_control, heartbeat_ns, 40);
 AT(pn_control, config, 64);
+
+SIZE_IS(pn_traded, 128);
+SIZE_IS(pn_session_config, 160);
+SIZE_IS(pn_quote_params, 128);
+SIZE_IS(pn_slot_limits, 128);
+SIZE_IS(pn_group_limits, 64);
+SIZE_IS(pn_rate_limits, 64);
+SIZE_IS(pn_order_request, 64);
+SIZE_IS(pn_signals, 256);
+SIZE_IS(pn_own_order, 128);
+SIZE_IS(pn_position, 192);
+SIZE_IS(pn_group, 64);
+SIZE_IS(pn_session_status, 192);
+SIZE_IS(pn_fill, 128);
+SIZE_IS(pn_reply, 64);
+SIZE_IS(pn_journal_record, 64);
+AT(pn_journal_record, u, 40);
+SIZE_IS(pn_journal_head, 64);

@@ -13,12 +13,14 @@
 #include "abi_hash.h"
 #include "base/bits.h"
 #include "shm/abi_control.h"
+#include "shm/abi_trade.h"
 
 enum { HUGE_PAGE = 2 << 20, HUGETLBFS_MAGIC_NUMBER = 0x958458f6 };
 
 /* Bytes of one record and how many there are, section by section. */
 static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
 {
+    const uint64_t trades = cfg->traded != 0;
     const struct {
         uint64_t stride, count;
     } want[PN_SECTIONS] = {
@@ -38,6 +40,14 @@ static void layout_sections(struct pn_section *s, const struct pn_config *cfg)
         [PN_SEC_PORTS] = {sizeof(struct pn_port_status), PN_PORTS_MAX},
         [PN_SEC_DAEMON] = {sizeof(struct pn_daemon), 1},
         [PN_SEC_LATENCY] = {sizeof(struct pn_histogram), 1},
+        [PN_SEC_SIGNALS] = {sizeof(struct pn_signals), cfg->traded},
+        [PN_SEC_OWN] = {sizeof(struct pn_own_order), cfg->traded ? cfg->own_orders + 1ull : 0},
+        [PN_SEC_POSITIONS] = {sizeof(struct pn_position), cfg->traded},
+        [PN_SEC_GATE] = {sizeof(struct pn_gate_status), trades},
+        [PN_SEC_SESSIONS] = {sizeof(struct pn_session_status), trades * PN_SESSIONS_MAX},
+        [PN_SEC_DESK] = {sizeof(struct pn_desk_status), trades},
+        [PN_SEC_FILLS] = {sizeof(struct pn_fill), trades * PN_FILLS_RING},
+        [PN_SEC_TIMES] = {sizeof(struct pn_histogram), trades * PN_TRADE_STAGES},
     };
     uint64_t at = 4096;
     for (int i = 0; i < PN_SECTIONS; i++) {
@@ -182,6 +192,14 @@ static int check_header(const struct pn_region_header *h, uint64_t bytes, const 
         [PN_SEC_PORTS] = sizeof(struct pn_port_status),
         [PN_SEC_DAEMON] = sizeof(struct pn_daemon),
         [PN_SEC_LATENCY] = sizeof(struct pn_histogram),
+        [PN_SEC_SIGNALS] = sizeof(struct pn_signals),
+        [PN_SEC_OWN] = sizeof(struct pn_own_order),
+        [PN_SEC_POSITIONS] = sizeof(struct pn_position),
+        [PN_SEC_GATE] = sizeof(struct pn_gate_status),
+        [PN_SEC_SESSIONS] = sizeof(struct pn_session_status),
+        [PN_SEC_DESK] = sizeof(struct pn_desk_status),
+        [PN_SEC_FILLS] = sizeof(struct pn_fill),
+        [PN_SEC_TIMES] = sizeof(struct pn_histogram),
     };
     for (int i = 0; i < PN_SECTIONS; i++) {
         const struct pn_section *s = &h->section[i];

@@ -3,6 +3,8 @@
 #include "live.h"
 #include "scan.h"
 #include "shm/abi_control.h"
+#include "shm/abi_trade.h"
+#include "sim/exchange_config.h"
 #include "sim/flow.h"
 #include "sim/rerequest.h"
 #include "sim/send.h"
