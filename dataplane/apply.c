@@ -34,10 +34,19 @@ static void look_ahead(struct pipeline *p)
     }
 }
 
-static void keep(struct pipeline_limits *limits, const struct pn_event *ev)
+/* For whoever records all events, and for the desk. */
+static void keep(struct pipeline_limits *limits, const struct books *b, const struct pn_event *ev)
 {
     if (limits->event)
         limits->event[limits->events] = *ev;
+    if (limits->watched) {
+        if (ev->kind == PN_EV_INSTRUMENT)
+            limits->named(limits->named_arg, ev->instrument);
+        if (ev->kind >= PN_EV_GAP || limits->watched[ev->instrument]) {
+            limits->kept_tops[limits->kept_count] = (uint32_t)b->bbo_count;
+            limits->kept[limits->kept_count++] = *ev;
+        }
+    }
     limits->events++;
 }
 
@@ -64,7 +73,7 @@ static __attribute__((noinline)) void apply_control(struct pipeline *p, const st
     book_apply(&p->books, &ev);
     if (run->kind == RUN_RESET)
         ch->pub->resets_applied++; /* others may be queued behind it */
-    keep(limits, &ev);
+    keep(limits, &p->books, &ev);
 }
 
 /* Any message of any feed. */
@@ -81,7 +90,7 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
         /* Said inside the book's lock, and once the message is in the book whole. */
         p->books.applied = i + 1 == n ? &ch->pub->applied_seq : NULL;
         book_apply(&p->books, &ev[i]);
-        keep(limits, &ev[i]);
+        keep(limits, &p->books, &ev[i]);
     }
     ch->pub->applied_seq = seq;
 }
@@ -90,7 +99,7 @@ static __attribute__((noinline)) void apply_any(struct pipeline *p, struct chann
  * One of the five, if it is one in good order: 1, else 0 with nothing done.
  */
 PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct work *w,
-                       uint64_t seq, uint64_t rx_ns, struct pipeline_limits *limits)
+                       uint64_t seq, uint64_t rx_ns, struct pipeline_limits *limits, uint64_t keeps)
 {
     const uint8_t *m = w->m;
     uint32_t type_len = (uint32_t)m[0] << 16 | w->len;
@@ -130,11 +139,13 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
     }
     ch->pub->applied_seq = seq;
     seqlock_end(&bk->seq);
-    if (PN_UNLIKELY(limits->event != NULL)) {
+    if (PN_UNLIKELY(keeps)) {
+        /* A copy: the event itself must not be seen to leave, so that it can stay in registers. */
         struct pn_event copy = ev;
-        limits->event[limits->events] = copy;
+        keep(limits, b, &copy);
+    } else {
+        limits->events++;
     }
-    limits->events++;
     return 1;
 }
 
@@ -145,6 +156,7 @@ within(const struct pipeline *p, const struct pipeline_limits *limits, const str
     const struct books *b = &p->books;
     return !(limits->max_events && limits->events >= limits->max_events) &&
            !(limits->event && limits->event_cap - limits->events < DECODE_EVENTS_MAX) &&
+           !(limits->watched && limits->kept_cap - limits->kept_count < DECODE_EVENTS_MAX) &&
            !(b->bbo && b->bbo_cap - b->bbo_count < DECODE_EVENTS_MAX) &&
            p->runs.run[w->run].rx_ns <= limits->until_ns;
 }
@@ -153,8 +165,8 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
 {
     uint64_t t = stage_begin(p);
     uint32_t first = p->work_at, run = p->apply_run;
-    uint64_t limited =
-        limits->max_events | (uintptr_t)limits->event | (uintptr_t)p->books.bbo | ~limits->until_ns;
+    uint64_t keeps = (uintptr_t)limits->event | (uintptr_t)limits->watched;
+    uint64_t limited = limits->max_events | keeps | (uintptr_t)p->books.bbo | ~limits->until_ns;
     if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
         look_ahead(p);
     struct books *b = &p->books;
@@ -181,7 +193,7 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
                 continue;
             }
         }
-        if (!(PN_LIKELY(w->hot) && PN_LIKELY(apply_order(b, ch, w, seq, rx_ns, limits))))
+        if (!(PN_LIKELY(w->hot) && PN_LIKELY(apply_order(b, ch, w, seq, rx_ns, limits, keeps))))
             apply_any(p, ch, w, seq, rx_ns, limits);
         if (PN_LIKELY(w->len))
             ch->pub->by_type[w->m[0]]++;

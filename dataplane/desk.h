@@ -24,6 +24,8 @@ struct desk;
 int desk_open(struct desk **out, const struct region *r, struct pipeline *p,
               const struct pn_trade_control *control, struct error *e);
 void desk_close(struct desk *d);
+/* Bounds of a configuration that another process wrote; the caller hands in a copy. */
+int desk_check(const struct pn_trade_config *c, const struct region *r, struct error *e);
 /* Rebuilds orders, positions, latches and session numbers from the journal, before the first step. */
 int desk_recover(struct desk *d, struct error *e);
 

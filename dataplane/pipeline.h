@@ -35,6 +35,14 @@ struct pipeline_limits {
     struct pn_event *event; /* room for events, or NULL */
     uint64_t event_cap;     /* at least DECODE_EVENTS_MAX */
     uint64_t events;        /* out: applied so far */
+    /* Events of watched instruments, and of channels, for the desk; NULL = nobody watches. */
+    const uint8_t *watched; /* by instrument */
+    struct pn_event *kept;
+    uint64_t kept_cap; /* at least DECODE_EVENTS_MAX */
+    uint64_t kept_count;
+    uint32_t *kept_tops; /* for each: changes of tops that were recorded when it was in the books */
+    void (*named)(void *arg, uint32_t instrument); /* the feed has named an instrument */
+    void *named_arg;
 };
 
 struct pipeline {

@@ -21,6 +21,8 @@ void book_regrid(struct books *b, struct pn_book *bk, uint32_t instrument, int32
 void top_record(struct books *b, const struct pn_book *bk, const struct pn_event *ev)
 {
     const struct pn_top *t = &bk->top;
+    if (b->watched && !b->watched[ev->instrument])
+        return;
     b->bbo[b->bbo_count++] = (struct pn_bbo){
         .ts_ns = ev->ts_ns,
         .rx_ns = ev->rx_ns,

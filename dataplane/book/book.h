@@ -28,6 +28,7 @@ struct books {
     struct pn_bbo *bbo;
     uint64_t bbo_count;
     uint64_t bbo_cap;
+    const uint8_t *watched; /* by instrument: whose changes are recorded; NULL = all */
     /* The one that is not a copy: the hot loop works on a copy, which the compiler knows to be its
      * own, and hands this one to everything that is not on the path. */
     struct books *self;

@@ -51,6 +51,7 @@ uint32_t gate_marked(struct gate *g, uint32_t slot, uint64_t now_ns);
 void gate_reference(struct gate *g, uint32_t slot, const struct pn_top *top, uint64_t now_ns);
 /* A slot waits for the truth about an unknown order: refuses new ones until it is lifted. */
 void gate_hold(struct gate *g, uint32_t slot, int held);
+int gate_is_held(const struct gate *g, uint32_t slot);
 /* The session of some slots is up, or not: refuses while it is not. */
 void gate_session(struct gate *g, uint32_t session, int up);
 
@@ -75,6 +76,9 @@ enum pn_kill_by { PN_BY_OPERATOR = 1, PN_BY_GATE = 2, PN_BY_HEARTBEAT = 3, PN_BY
 /* Puts a rung on, latched: only a release takes it away. Also used when a journal is recovered. */
 void gate_latch(struct gate *g, enum pn_kill_scope scope, uint32_t index, enum pn_kill level,
                 enum pn_kill_by by, uint64_t now_ns);
+/* A release of that number: latches that came before it are gone (also from a journal). */
+void gate_release_latches(struct gate *g, uint64_t release);
+
 /* Latches that have come since the last call, for the journal; returns how many were stored. */
 struct gate_latched {
     uint32_t scope, index, level, by;

@@ -63,6 +63,8 @@ uint32_t table_reconcile(struct table *t, uint32_t session, uint32_t next_ref, u
 /* Orders whose reply is overdue become unknown; returns how many did. Call now and then. */
 uint32_t table_expire(struct table *t, uint64_t timeout_ns, uint64_t now_ns);
 
+/* What the chain of replaces that ends in this order has been filled in all. */
+uint32_t table_chain_filled(const struct table *t, uint32_t place);
 struct pn_own_order *table_at(struct table *t, uint32_t place);
 uint32_t table_find(const struct table *t, uint32_t session, uint32_t user_ref);
 uint32_t table_find_id(const struct table *t, uint64_t id);

@@ -86,21 +86,6 @@ static uint32_t instruments_of(const struct pn_view *v)
     return n < v->instruments_max ? n : v->instruments_max;
 }
 
-/* What the channel's condition adds to a book's own reasons to be stale. */
-static uint8_t channel_why(const struct pn_channel *ch, uint32_t epoch, uint32_t book_epoch)
-{
-    uint32_t gap_epoch = __atomic_load_n(&ch->gap_epoch, __ATOMIC_ACQUIRE);
-    uint32_t late = ch->late_join && !book_epoch;
-    uint8_t why = 0;
-    if (epoch & 1)
-        why |= PN_STALE_WAITING;
-    if (late || ch->unsequenced)
-        why |= PN_STALE_LATE_JOIN;
-    if (gap_epoch != (late ? 1 : book_epoch))
-        why |= PN_STALE_GAP;
-    return why;
-}
-
 int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *out)
 {
     if (instrument >= instruments_of(view))
@@ -115,7 +100,8 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
             continue;
         memcpy(out, &bk->top, sizeof *out);
         out->seq = before;
-        uint8_t why = channel_why(ch, epoch, __atomic_load_n(&bk->gap_epoch, __ATOMIC_RELAXED));
+        uint8_t why =
+            view_channel_why(ch, epoch, __atomic_load_n(&bk->gap_epoch, __ATOMIC_RELAXED));
         if (seqlock_retry(&bk->seq, before) ||
             __atomic_load_n(&ch->epoch, __ATOMIC_RELAXED) != epoch)
             continue;

@@ -20,4 +20,20 @@ struct pn_view {
 /* Points v into r, which stays the caller's. */
 void view_bind(struct pn_view *v, const struct region *r);
 
+/* What the channel's condition adds to a book's own reasons to be stale. */
+static inline uint8_t view_channel_why(const struct pn_channel *ch, uint32_t epoch,
+                                       uint32_t book_epoch)
+{
+    uint32_t gap_epoch = __atomic_load_n(&ch->gap_epoch, __ATOMIC_ACQUIRE);
+    uint32_t late = ch->late_join && !book_epoch;
+    uint8_t why = 0;
+    if (epoch & 1)
+        why |= PN_STALE_WAITING;
+    if (late || ch->unsequenced)
+        why |= PN_STALE_LATE_JOIN;
+    if (gap_epoch != (late ? 1 : book_epoch))
+        why |= PN_STALE_GAP;
+    return why;
+}
+
 #endif

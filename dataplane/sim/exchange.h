@@ -49,6 +49,8 @@ void exchange_sent(struct exchange *x, int connection, uint32_t n);
 /* 1: the exchange wants the connection closed once all pending bytes have left. */
 int exchange_wants_close(const struct exchange *x, int connection);
 
+/* 1: nothing is under way to or from members: no reply waits, no request is delayed. */
+int exchange_quiet(const struct exchange *x);
 struct match *exchange_match(struct exchange *x);
 void exchange_stats(const struct exchange *x, struct pn_exchange_stats *out);
 /* A member as the exchange has it: position, cash, fees and open orders by user name. -ENOENT. */
