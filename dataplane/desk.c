@@ -10,7 +10,8 @@ static void tick_sessions(struct desk *d)
     for (uint32_t i = 0; i < d->cfg->sessions; i++) {
         if (!d->session[i])
             continue;
-        (void)session_tick(d->session[i], d->now_ns);
+        if (session_tick(d->session[i], d->now_ns))
+            d->drop[i] = 1;
         desk_session_news(d, i);
     }
 }
@@ -162,4 +163,22 @@ uint32_t desk_pending(struct desk *d, uint32_t session, const uint8_t **bytes)
 void desk_sent(struct desk *d, uint32_t session, uint32_t n)
 {
     session_sent(d->session[session], n);
+}
+
+int desk_wants_drop(struct desk *d, uint32_t session)
+{
+    int drop = d->drop[session];
+    d->drop[session] = 0;
+    return drop;
+}
+
+void desk_wind_down(struct desk *d)
+{
+    d->winding = 1;
+    desk_dirty_all(d);
+}
+
+int desk_is_quiet(const struct desk *d)
+{
+    return !table_live(d->table);
 }

@@ -37,6 +37,11 @@ void desk_connected(struct desk *d, uint32_t session, uint64_t now_ns);
 void desk_disconnected(struct desk *d, uint32_t session, uint64_t now_ns);
 int desk_receive(struct desk *d, uint32_t session, const uint8_t *bytes, uint32_t n,
                  uint64_t now_ns);
+/* 1, once: the session's connection must be closed. */
+int desk_wants_drop(struct desk *d, uint32_t session);
+/* The end is near: nothing new, everything that rests is cancelled. Quiet: nothing rests any more. */
+void desk_wind_down(struct desk *d);
+int desk_is_quiet(const struct desk *d);
 /* Decides and encodes, for everything that changed since the last step. */
 void desk_step(struct desk *d, uint64_t now_ns);
 /* Bytes that must leave, and that they have left. */

@@ -240,7 +240,7 @@ static uint32_t resting(struct desk *d, uint32_t slot, struct quote_input *in, u
 static int is_blocked(const struct desk *d, uint32_t slot, const struct pn_top *top)
 {
     return !d->signals.slot[slot].valid || top->state != PN_BOOK_VALID || top->transition ||
-           top->trading != PN_TRADING_OPEN || d->lost || d->status->journal_failed ||
+           top->trading != PN_TRADING_OPEN || d->lost || d->winding || d->status->journal_failed ||
            gate_is_held(d->gate, slot);
 }
 

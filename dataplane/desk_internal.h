@@ -95,6 +95,8 @@ struct desk {
     uint64_t logout_ns[PN_SESSIONS_MAX]; /* the ladder's disconnect is under way since; 0 = not */
     uint32_t session_state[PN_SESSIONS_MAX]; /* as last journaled */
     uint32_t lost;                           /* the control plane is */
+    uint8_t drop[PN_SESSIONS_MAX];           /* the connection must be closed */
+    uint32_t winding;                        /* told to end */
     uint32_t recovering;                     /* records are being read, none are written */
     struct desk_markout markout[DESK_MARKOUTS];
     uint64_t markouts, markouts_done; /* put in, taken out */

@@ -24,6 +24,11 @@ void pn_control_beat(struct pn_control_writer *w, uint64_t monotonic_ns);
 /* Gives a command; returns its number, or a negative errno (-EAGAIN: the ring is full). */
 int64_t pn_control_command(struct pn_control_writer *w, uint32_t kind, uint32_t shard,
                            const char *text);
+/*
+ * The trading half of the segment, for the functions of shm/trade.h. Its configuration is set before
+ * the data plane starts and then stays.
+ */
+struct pn_trade_control *pn_control_trade(struct pn_control_writer *w);
 /* Bounds of every field of a configuration; 0 or -EINVAL with what is wrong. */
 int pn_live_config_check(const struct pn_live_config *cfg, char *err, uint64_t err_len);
 /* Ports and the daemon of a state segment. */

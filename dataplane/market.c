@@ -140,7 +140,7 @@ static void take_replies(struct pn_market *m)
             exchange_sent(m->exchange, c, n);
             rc = desk_receive(m->desk, i, m->pending, n, m->now_ns);
         }
-        if (rc < 0 || exchange_wants_close(m->exchange, c))
+        if (rc < 0 || exchange_wants_close(m->exchange, c) || desk_wants_drop(m->desk, i))
             hang_up(m, i);
     }
 }

@@ -28,13 +28,14 @@ int privileges_drop(const struct identity *id, struct error *e);
 
 enum seccomp_profile {
     SECCOMP_ANY = 1,    /* what every daemon needs */
+    SECCOMP_ORDERS = 4, /* order sessions connect again after a loss */
     SECCOMP_DEVICE = 2, /* an AF_XDP or DPDK port: ioctl and bpf map reads for its statistics */
 };
 
 /*
  * The filter, on all threads of the process: an allow-list; what is not on it fails with EPERM, and
  * a call by another architecture's table ends the process. New memory can never be executable, new
- * processes and sockets cannot be made.
+ * processes cannot be made, and sockets only where orders are sent.
  */
 int seccomp_apply(uint32_t profile, struct error *e);
 

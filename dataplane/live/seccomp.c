@@ -103,6 +103,9 @@ static const struct allowed {
     {SYS_sched_setaffinity, SECCOMP_ANY, ALWAYS},
     {SYS_getuid, SECCOMP_ANY, ALWAYS},
     {SYS_geteuid, SECCOMP_ANY, ALWAYS},
+    /* order sessions */
+    {SYS_socket, SECCOMP_ORDERS, ALWAYS},
+    {SYS_connect, SECCOMP_ORDERS, ALWAYS},
     /* devices: link and driver statistics, counters of the steering program, orderly closing */
     {SYS_ioctl, SECCOMP_DEVICE, ALWAYS},
     {SYS_bpf, SECCOMP_DEVICE, MAP_READS},

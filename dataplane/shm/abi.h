@@ -338,10 +338,10 @@ enum pn_section_id {
     PN_SEC_SYMBOLS = 9,
     PN_SEC_POOL = 10,
     PN_SEC_OLD = 11,
-    PN_SEC_STAGES = 12,  /* struct pn_histogram a stage, in ticks of the stage clock */
-    PN_SEC_PORTS = 13,   /* struct pn_port_status, live only */
-    PN_SEC_DAEMON = 14,  /* struct pn_daemon, live only */
-    PN_SEC_LATENCY = 15, /* struct pn_histogram: receive time to published book, ns, live only */
+    PN_SEC_STAGES = 12,    /* struct pn_histogram a stage, in ticks of the stage clock */
+    PN_SEC_PORTS = 13,     /* struct pn_port_status, live only */
+    PN_SEC_DAEMON = 14,    /* struct pn_daemon, live only */
+    PN_SEC_LATENCY = 15,   /* struct pn_histogram: receive time to published book, ns, live only */
     PN_SEC_SIGNALS = 16,   /* struct pn_signals a traded instrument; this and what follows */
     PN_SEC_OWN = 17,       /* struct pn_own_order; place 0 unused */
     PN_SEC_POSITIONS = 18, /* struct pn_position a traded instrument */

@@ -8,6 +8,7 @@
 #ifndef ABI_CDEF
 #pragma once
 #include "shm/abi.h"
+#include "shm/abi_trade.h"
 #endif
 
 enum pn_live_limits {
@@ -98,7 +99,8 @@ struct pn_live_config {
     uint32_t servers;
     uint32_t seccomp;           /* 0: no filter (to find out what it refused) */
     uint32_t heartbeat_lost_ms; /* control plane counted as lost after this */
-    uint32_t reserved[2];
+    uint32_t trade_shard;       /* which one trades */
+    uint32_t reserved;
     struct pn_shard_config shard[8];
     struct pn_port_config port[16];
     struct pn_channel_config channel[64]; /* lines[].input is the index of a port */
@@ -134,6 +136,7 @@ struct pn_control {
     uint64_t last_command; /* number of the newest command */
     struct pn_live_config config;
     struct pn_command command[64];
+    struct pn_trade_control trade; /* config.traded 0: the instance does not trade */
 };
 
 /* One statistic of a device, as its driver names it. */

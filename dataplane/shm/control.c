@@ -166,6 +166,11 @@ void pn_control_beat(struct pn_control_writer *w, uint64_t monotonic_ns)
     __atomic_store_n(&w->seg->heartbeat_ns, monotonic_ns, __ATOMIC_RELEASE);
 }
 
+struct pn_trade_control *pn_control_trade(struct pn_control_writer *w)
+{
+    return &w->seg->trade;
+}
+
 /*
  * The data plane answers in its own segment, which is not seen from here; a ring is full when its
  * oldest command was given so lately that it may not have been read. The number is written last.
@@ -224,6 +229,11 @@ void control_close(struct control *c)
     if (c->seg)
         munmap((void *)(uintptr_t)c->seg, c->bytes);
     c->seg = NULL;
+}
+
+const struct pn_trade_control *control_trade(const struct control *c)
+{
+    return &c->seg->trade;
 }
 
 uint64_t control_heartbeat_ns(const struct control *c)

@@ -22,6 +22,8 @@ struct control {
 int control_attach(struct control *c, const char *path, struct pn_live_config *cfg,
                    struct error *e);
 void control_close(struct control *c);
+/* The trading half; another process writes it all the time. */
+const struct pn_trade_control *control_trade(const struct control *c);
 /* When the control plane was last alive, CLOCK_MONOTONIC. */
 uint64_t control_heartbeat_ns(const struct control *c);
 /* Number of the newest command. */
