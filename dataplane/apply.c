@@ -150,11 +150,13 @@ PN_HOT int apply_order(struct books *b, const struct channel *ch, const struct w
 }
 
 /* May another message be applied? */
-static __attribute__((noinline)) int
-within(const struct pipeline *p, const struct pipeline_limits *limits, const struct work *w)
+static __attribute__((noinline)) int within(const struct pipeline *p,
+                                            const struct pipeline_limits *limits,
+                                            const struct work *w, uint64_t done)
 {
     const struct books *b = &p->books;
-    return !(limits->max_events && limits->events >= limits->max_events) &&
+    return !(limits->max_messages && done >= limits->max_messages) &&
+           !(limits->max_events && limits->events >= limits->max_events) &&
            !(limits->event && limits->event_cap - limits->events < DECODE_EVENTS_MAX) &&
            !(limits->watched && limits->kept_cap - limits->kept_count < DECODE_EVENTS_MAX) &&
            !(b->bbo && b->bbo_cap - b->bbo_count < DECODE_EVENTS_MAX) &&
@@ -166,7 +168,8 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
     uint64_t t = stage_begin(p);
     uint32_t first = p->work_at, run = p->apply_run;
     uint64_t keeps = (uintptr_t)limits->event | (uintptr_t)limits->watched;
-    uint64_t limited = limits->max_events | keeps | (uintptr_t)p->books.bbo | ~limits->until_ns;
+    uint64_t limited = limits->max_events | limits->max_messages | keeps | (uintptr_t)p->books.bbo |
+                       ~limits->until_ns;
     if (PN_LIKELY(!first && p->works > LOOK_AHEAD_MIN))
         look_ahead(p);
     struct books *b = &p->books;
@@ -179,7 +182,7 @@ uint32_t pipeline_apply(struct pipeline *p, struct pipeline_limits *limits)
     }
     const struct work *w = &p->work[first];
     for (; first + done < p->works; w++, done++) {
-        if (PN_UNLIKELY(limited) && !within(p, limits, w))
+        if (PN_UNLIKELY(limited) && !within(p, limits, w, done - controls))
             break;
         if (PN_UNLIKELY(w->run != run)) {
             const struct run *r = &p->runs.run[w->run];

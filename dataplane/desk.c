@@ -63,7 +63,7 @@ static uint32_t own_best(struct desk *d, uint32_t slot, uint32_t side)
 }
 
 /* Book and position go into the journal now and then: what a report is drawn from. */
-static void mark(struct desk *d, uint32_t slot)
+void desk_mark(struct desk *d, uint32_t slot)
 {
     const struct pn_signals *s = &d->signals.slot[slot];
     struct pn_journal_record r = {
@@ -91,7 +91,7 @@ static void look_around(struct desk *d)
             desk_value(d, i);
         if (d->cfg->mark_ns && d->now_ns >= s->mark_ns && d->signals.slot[i].updates) {
             s->mark_ns = d->now_ns + d->cfg->mark_ns;
-            mark(d, i);
+            desk_mark(d, i);
         }
     }
 }
@@ -122,6 +122,8 @@ void desk_step(struct desk *d, uint64_t now_ns)
 
 void desk_record(struct desk *d, struct pn_journal_record *r)
 {
+    if (PN_UNLIKELY(d->script != NULL))
+        desk_script_compare(d->script, r);
     if (!d->journal || d->recovering)
         return;
     if (PN_UNLIKELY(journal_append(d->journal, r) != 0))

@@ -5,8 +5,6 @@
  */
 #include "desk_internal.h"
 
-#include <stdio.h>
-
 #include "shm/seqlock.h"
 
 /* Which limits a LIMITS record is a piece of (its side). */
@@ -47,10 +45,25 @@ static void take_limits(struct desk *d, void *had, const void *now, uint32_t byt
     memcpy(had, copy, bytes);
 }
 
+void desk_set_params(struct desk *d, uint32_t slot, const struct pn_quote_params *now)
+{
+    struct desk_slot *s = &d->slot[slot];
+    char why[128];
+    if (quoter_check(now, &d->cfg->instrument[slot], why, sizeof why) != 0) {
+        /* Wrong parameters do not quote: both sides off until right ones come. */
+        s->params.sides = 0;
+        d->status->bad_params++;
+    } else {
+        s->params = *now;
+        s->params_ok = 1;
+    }
+    s->quiet_ns = 0;
+    desk_dirty(d, slot);
+}
+
 static void take_params(struct desk *d, uint32_t slot)
 {
     struct pn_quote_params *had = &d->seen->params[slot], now;
-    char why[128];
     if (!take(had, &d->control->params[slot], sizeof now, (uint8_t *)&now))
         return;
     int other = memcmp(&had->sides, &now.sides, sizeof now - 4) != 0;
@@ -58,17 +71,7 @@ static void take_params(struct desk *d, uint32_t slot)
     if (!other && d->slot[slot].params_ok)
         return;
     desk_record_blob(d, PN_JR_PARAMS, 0, slot, &now, sizeof now);
-    struct desk_slot *s = &d->slot[slot];
-    if (quoter_check(&now, &d->cfg->instrument[slot], why, sizeof why) != 0) {
-        /* Wrong parameters do not quote; the last good ones stay, with both sides off. */
-        s->params.sides = 0;
-        d->status->reserved[1]++;
-    } else {
-        s->params = now;
-        s->params_ok = 1;
-    }
-    s->quiet_ns = 0;
-    desk_dirty(d, slot);
+    desk_set_params(d, slot, &now);
 }
 
 static void take_word(struct desk *d, uint64_t *had, const uint64_t *now, uint32_t scope,
@@ -140,7 +143,7 @@ void desk_control_latched(struct desk *d)
         desk_dirty_all(d);
 }
 
-static uint32_t do_request(struct desk *d, const struct pn_order_request *q)
+uint32_t desk_do_request(struct desk *d, const struct pn_order_request *q)
 {
     if (q->kind == PN_REQ_CANCEL_SLOT || q->kind == PN_REQ_FLATTEN) {
         for (uint32_t i = 0; i < d->slots; i++) {
@@ -186,7 +189,7 @@ static void take_requests(struct desk *d)
         if (__atomic_load_n(&at->number, __ATOMIC_ACQUIRE) != number || q.number != number)
             continue;
         desk_record_blob(d, PN_JR_REQUEST, (uint8_t)q.kind, q.slot, &q, sizeof q);
-        d->status->request_code = -(int64_t)do_request(d, &q);
+        d->status->request_code = -(int64_t)desk_do_request(d, &q);
     }
 }
 

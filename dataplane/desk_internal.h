@@ -8,6 +8,7 @@
  *   desk_reply.c    a reply becomes state, position and record
  *   desk_control.c  the control plane's words: parameters, limits, ladder, requests
  *   desk_recover.c  the journal of an earlier run becomes state
+ *   desk_replay.c   a recorded run again, compared with its journal
  */
 #ifndef PN_DESK_INTERNAL_H
 #define PN_DESK_INTERNAL_H
@@ -32,6 +33,8 @@ enum {
 #define DESK_FLATTEN_NS 100000000ull /* closing orders of the ladder are so far apart */
 #define DESK_LOGOUT_NS 1000000000ull /* the ladder's disconnect waits for cancels so long */
 #define DESK_VALUE_NS 10000000ull    /* a held position is valued so often */
+
+struct desk_script; /* desk_replay.c */
 
 struct desk_slot {
     uint32_t instrument; /* in the region; INSTRUMENT_NONE until the feed names it */
@@ -62,7 +65,8 @@ struct desk {
     struct gate *gate;
     struct table *table;
     struct ledger *ledger;
-    struct journal *journal; /* NULL: none is kept */
+    struct journal *journal;    /* NULL: none is kept */
+    struct desk_script *script; /* NULL, or what records are compared with */
     struct session *session[PN_SESSIONS_MAX];
     struct signals signals;
     struct pn_desk_status *status;
@@ -130,6 +134,19 @@ void desk_value(struct desk *d, uint32_t slot);
 void desk_refresh(struct desk *d);
 /* Rungs that the gate has put on by itself: recorded, and everybody looks. */
 void desk_control_latched(struct desk *d);
+void desk_set_params(struct desk *d, uint32_t slot, const struct pn_quote_params *now);
+uint32_t desk_do_request(struct desk *d, const struct pn_order_request *q);
+
+/* desk.c */
+void desk_mark(struct desk *d, uint32_t slot);
+
+/* desk_replay.c */
+void desk_script_compare(struct desk_script *s, const struct pn_journal_record *now);
+
+/* engine.c: a desk behind an engine that has not run yet. */
+struct pn_engine;
+int engine_open_desk(struct pn_engine *engine, const struct pn_trade_control *control,
+                     struct desk **out, struct error *e);
 
 /* Appends a record; a journal that fails stops everything new. */
 void desk_record(struct desk *d, struct pn_journal_record *r);

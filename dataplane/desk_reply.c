@@ -112,7 +112,7 @@ static void break_fill(struct desk *d, const struct table_effect *e)
 void desk_effect(struct desk *d, const struct table_effect *e, const struct pn_reply *r)
 {
     if (e->surprise)
-        d->status->reserved[0]++;
+        d->status->surprises++;
     if (!e->place)
         return;
     if (e->filled && !e->duplicate)

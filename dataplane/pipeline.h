@@ -31,6 +31,7 @@ struct work {
 /* How far pipeline_apply may go, and where what happened is kept. */
 struct pipeline_limits {
     uint64_t max_events;    /* 0 = any number; the events of one message stay together */
+    uint64_t max_messages;  /* of one call; 0 = any number */
     uint64_t until_ns;      /* nothing received after this; UINT64_MAX = all */
     struct pn_event *event; /* room for events, or NULL */
     uint64_t event_cap;     /* at least DECODE_EVENTS_MAX */

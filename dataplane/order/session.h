@@ -41,6 +41,9 @@ int session_receive(struct session *s, const uint8_t *bytes, uint32_t n, uint64_
 uint32_t session_pending(const struct session *s, const uint8_t **bytes);
 void session_sent(struct session *s, uint32_t n);
 
+/* A recorded run again: the session is in this state, with this next number, whatever was said. */
+void session_replay(struct session *s, uint32_t state, uint32_t next_ref);
+
 /* Number that the next order will carry; 0 when the session is not up. */
 uint32_t session_next_ref(const struct session *s);
 /*

@@ -414,7 +414,9 @@ struct pn_desk_status {
     uint64_t requests;       /* number of the last pn_order_request done */
     int64_t request_code;    /* 0, or minus the refusal */
     uint64_t journal_failed; /* 1: the journal cannot be written; nothing new is sent */
-    uint64_t reserved[6];
+    uint64_t surprises;      /* replies that cannot be: order/table.h */
+    uint64_t bad_params;     /* parameters that were refused */
+    uint64_t reserved[4];
 };
 
 struct pn_fill {
