@@ -200,7 +200,9 @@ def test_restart(live: Live) -> None:
     live.config["engine"] = {**live.config["engine"], "max_orders": 8192}
     live.write()
     assert ctl("config", "diff", live.file, "--run-dir", live.run_dir).returncode == 19
-    assert json.loads(live.ctl("restart", "--json").stdout) == {"changed": True}
+    told = json.loads(live.ctl("restart", "--json").stdout)
+    assert told["changed"] is True
+    assert told["data_plane_pid"] == live.plane()  # answered when the next one was up
     until(live.books_valid)
     assert ctl("config", "diff", live.file, "--run-dir", live.run_dir).returncode == 0
 
@@ -216,6 +218,23 @@ def test_restart_with_a_bad_file_changes_nothing(live: Live) -> None:
     done = live.ctl("restart")
     assert done.returncode == 7 and "metrics changed" in done.stderr
     assert live.plane() == plane and live.books_valid()
+
+
+def test_restart_that_does_not_come_up_goes_back(live: Live) -> None:
+    """What only the data plane finds wrong: the earlier configuration runs again, and it is said."""
+    live.up()
+    good = live.config["ports"][0]["device"]
+    (live.folder / "wrong.pcap").write_bytes(b"this is not a capture at all")
+    live.config["ports"][0]["device"] = "wrong.pcap"
+    live.write()
+    done = live.ctl("restart")
+    assert done.returncode != 0
+    assert "the configuration that ran before goes on" in done.stderr
+    until(live.books_valid)
+    live.config["ports"][0]["device"] = good
+    live.write()
+    assert live.ctl("restart").returncode == 0
+    until(live.books_valid)
 
 
 def test_restart_out_of_a_pause(live: Live) -> None:

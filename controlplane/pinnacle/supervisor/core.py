@@ -50,6 +50,8 @@ class Supervisor:
         self.attached_to: int | None = None
         self.metrics_address: str | None = None
         self._wanted = config
+        self._before: LiveConfig | None = None  # what ran before a restart, until the new is up
+        self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._ever_ran = False
         self._gave_up = False
         self._changing = asyncio.Lock()
@@ -136,6 +138,8 @@ class Supervisor:
             self.log("info", "stopping", why=why)
             self.state = "stopping"
             self._stop.set()
+            if self._answer is not None and not self._answer.done():
+                self._answer.set_exception(StartRefusedError(f"stopped meanwhile: {why}"))
 
     async def _supervise(self, ready: "asyncio.Future[None] | None") -> None:
         """Start, watch, start again."""
@@ -148,7 +152,11 @@ class Supervisor:
                 await self._recover(plane, ended)
             if self._replaced.is_set():  # by ``restart``: not a failure
                 self._replaced.clear()
-                self._change()
+                self._before = self.config
+                try:
+                    self._change(self._wanted)
+                except PinnacleError as error:
+                    self._go_back(error)
 
     def _start(self) -> DataPlane:
         """Adopts the data plane that runs, or starts one."""
@@ -192,6 +200,9 @@ class Supervisor:
         if self.last_exit and self.last_down_ms is None:
             self.last_down_ms = round((time.monotonic_ns() - self.last_exit.noticed_ns) / 1e6, 3)
         self.log("info", "data plane is up", pid=plane.pid, adopted=plane.adopted)
+        self._before = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result({"data_plane_pid": plane.pid})
         self._notify.send(READY="1", STATUS=f"running, data plane {plane.pid}")
         if ready is not None and not ready.done():
             ready.set_result(None)
@@ -200,6 +211,9 @@ class Supervisor:
         """After a data plane ended by itself: pause, or give up."""
         self.last_exit, self.last_down_ms = plane.exit(), None
         facts = self.last_exit.facts()
+        if self._before is not None and not was_up:
+            self._go_back(StartRefusedError(self._last_words() or str(self.last_exit.why)))
+            return
         if not self._ever_ran:
             # The data plane's exit codes are ours; only a plain failure has a code of its own.
             code = self.last_exit.code or 1
@@ -252,7 +266,9 @@ class Supervisor:
     async def restart(self) -> dict[str, Any]:
         """Ends the data plane in order, reads the configuration file anew, starts again.
 
-        A file that is not valid is refused before anything is touched.
+        Returns once the next data plane is up. A file that is not valid is refused before anything
+        is touched; one whose data plane does not come up is refused too, and the earlier
+        configuration runs again.
         """
         async with self._changing:
             config = await asyncio.to_thread(self._reread)
@@ -260,10 +276,14 @@ class Supervisor:
             changed = config != self.config
             self.log("info", "restart asked for", changed=changed)
             self._wanted, self.state = config, "starting"
+            self._answer = asyncio.get_running_loop().create_future()
             self._replaced.set()  # the new configuration is taken over before the next start
             if plane:
                 await self._end(plane)
-            return {"changed": changed}
+            try:
+                return {"changed": changed, **await self._answer}
+            finally:
+                self._answer = None
 
     def _reread(self) -> LiveConfig:
         from pinnacle.config.loader import load_live
@@ -277,9 +297,19 @@ class Supervisor:
         layout.check_renders(config, self.layout.places)
         return config
 
-    def _change(self) -> None:
-        """Takes over the configuration that ``restart`` read; no data plane runs now."""
-        config = self._wanted
+    def _go_back(self, error: PinnacleError) -> None:
+        """The configuration of a restart does not work: the one before it is taken up again."""
+        before, self._before = self._before, None
+        self.log("error", "restart failed; the earlier configuration goes on", error=str(error))
+        if before is not None:
+            self._change(before)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(
+                type(error)(f"{error}; the configuration that ran before goes on")
+            )
+
+    def _change(self, config: LiveConfig) -> None:
+        """Takes over another configuration; no data plane runs now."""
         if config == self.config:
             return
         self.layout.segment.close(remove=True)
