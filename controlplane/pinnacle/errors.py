@@ -167,6 +167,19 @@ _BY_STEP: dict[str, tuple[dict[int, type[PinnacleError]], type[PinnacleError]]] 
     "channel": ({}, ConfigError),
     "region": ({errno.ENOENT: RegionError, errno.ENOMEM: RegionError}, RegionError),
     "run": ({}, PinnacleError),
+    "command": (
+        {
+            errno.EALREADY: UsageError,
+            errno.ENODATA: UsageError,
+            errno.EINVAL: UsageError,
+            **dict.fromkeys(
+                (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
+                 errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG),
+                OutputError,
+            ),
+        },
+        PinnacleError,
+    ),
     "control": (
         {
             errno.EALREADY: AlreadyRunningError,
@@ -181,8 +194,8 @@ def from_c(code: int, message: str, step: str) -> PinnacleError:
     """The error for a negative errno and message of a C function.
 
     ``step`` says what was being done: ``input`` (opening a file), ``engine``, ``channel``,
-    ``region`` (attaching), ``run`` or ``control`` (the control segment). It decides what an errno
-    such as EINVAL means.
+    ``region`` (attaching), ``run``, ``command`` (of a data plane) or ``control`` (its segment). It
+    decides what an errno such as EINVAL means.
     """
     here, others = _BY_STEP[step]
     kind = here.get(-code) or _ANYWHERE.get(-code, others)

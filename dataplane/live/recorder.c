@@ -209,7 +209,7 @@ static int begin_shard(struct recorder *r, uint32_t shard, const char *path, uin
     struct track *t = &r->track[shard];
     char insert[16];
     if (!t->tap)
-        return error_set(e, -ENOENT, "capture: there is no shard %u", shard);
+        return error_set(e, -EINVAL, "capture: there is no shard %u", shard);
     if (t->file)
         return error_set(e, -EALREADY, "capture: already recording to %s; stop it first", t->path);
     snprintf(insert, sizeof insert, "-%u", shard);
@@ -234,7 +234,7 @@ int recorder_begin(struct recorder *r, uint32_t shard, const char *text, struct 
     if (rc != 0)
         return rc;
     if (shard < PN_SHARDS_MAX && shard >= r->shards)
-        return error_set(e, -ENOENT, "capture: there is no shard %u", shard);
+        return error_set(e, -EINVAL, "capture: there is no shard %u", shard);
     pthread_mutex_lock(&r->lock);
     uint32_t begun = 0;
     for (uint32_t i = 0; i < r->shards && rc == 0; i++)
@@ -266,7 +266,7 @@ static int tell_error(struct recorder *r, uint32_t shard, struct error *e)
         return error_set(e, rc, "capture: the recording to %s had ended: %s", t->path,
                          strerror(-rc));
     }
-    return error_set(e, -ENOENT, "capture: nothing is being recorded");
+    return error_set(e, -ENODATA, "capture: nothing is being recorded");
 }
 
 static int end_shard(struct recorder *r, struct track *t, struct error *e)

@@ -143,8 +143,14 @@ static int look(struct watched *w, uint64_t now_ns)
     uint64_t next = __atomic_load_n(&ch->next_seq, __ATOMIC_RELAXED);
     if (!(epoch & 1))
         end = 0;
-    char session[ASKER_SESSION];
+    char session[ASKER_SESSION], again[ASKER_SESSION];
     memcpy(session, ch->session, sizeof session);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    memcpy(again, ch->session, sizeof again);
+    /* A session that changes just now: what was read is of no use, the next look is soon. */
+    if (memcmp(session, again, sizeof session) != 0 ||
+        __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE) != epoch)
+        return w->asker.running;
     asker_update(&w->asker, session, next, end, now_ns);
     return w->asker.running;
 }

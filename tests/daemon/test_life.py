@@ -1,5 +1,6 @@
 """A data plane from start to end: books, status, commands, what it gives up, what it leaves."""
 
+import errno
 import json
 import signal
 import socket
@@ -111,7 +112,7 @@ def test_state_is_kept_if_told_to(plane: Make) -> None:
 def test_capture_commands_are_answered(plane: Make, tmp_path: Path) -> None:
     p = plane().start()
     answer = p.command(lib.PN_CMD_CAPTURE_STOP)
-    assert answer.command_code == -2
+    assert answer.command_code == -errno.ENODATA
     assert ffi.string(answer.command_text)
     assert p.command(lib.PN_CMD_CAPTURE_START, "record.pcapng").command_code == 0
     assert p.command(lib.PN_CMD_CAPTURE_STOP).command_code == 0

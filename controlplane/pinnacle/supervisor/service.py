@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pinnacle.config.live import LiveConfig
-from pinnacle.errors import PinnacleError, WaitTimeoutError
+from pinnacle.errors import PinnacleError, WaitTimeoutError, from_c
 from pinnacle.supervisor import live_records, protocol, readings, status
 from pinnacle.supervisor.core import Supervisor
 from pinnacle.supervisor.metrics import MetricsServer
@@ -62,7 +62,8 @@ class Service:
             await asyncio.sleep(_ASK_S)
         failed = [one for one in found if one["command_code"] < 0]
         if failed:
-            raise PinnacleError(f"{args.name}: {failed[0]['command_text']}")
+            text = f"{args.name}: {failed[0]['command_text']}"
+            raise from_c(failed[0]["command_code"], text, "command")
         return {"number": number, "text": [one["command_text"] for one in found]}
 
     def _daemons(self, shard: int | None) -> list[dict[str, Any]]:
