@@ -221,7 +221,7 @@ def test_restart_with_a_bad_file_changes_nothing(live: Live) -> None:
 
 
 def test_restart_that_does_not_come_up_goes_back(live: Live) -> None:
-    """What only the data plane finds wrong: the earlier configuration runs again, and it is said."""
+    """Wrong as only the data plane finds it: the earlier configuration goes on."""
     live.up()
     good = live.config["ports"][0]["device"]
     (live.folder / "wrong.pcap").write_bytes(b"this is not a capture at all")
