@@ -56,6 +56,31 @@ int journal_append_blob(struct journal *j, uint8_t kind, uint8_t side, uint16_t 
     return rc == 0 && each ? journal_sync(j) : rc;
 }
 
+static int append_name(struct journal *j, uint8_t of, uint16_t index, const char *name,
+                       uint32_t bytes)
+{
+    struct pn_journal_record r = {.kind = PN_JR_NAME, .side = of, .slot = index};
+    if (!name[0])
+        return 0;
+    memcpy(r.u, name, bytes < sizeof r.u ? bytes : sizeof r.u);
+    return journal_append(j, &r);
+}
+
+int journal_append_config(struct journal *j, const struct pn_trade_config *cfg)
+{
+    int rc = 0;
+    for (uint16_t i = 0; i < PN_VENUES_MAX && rc == 0; i++)
+        rc = append_name(j, PN_JN_VENUE, i, cfg->venue[i], sizeof cfg->venue[i]);
+    for (uint16_t i = 0; i < PN_STRATEGIES_MAX && rc == 0; i++)
+        rc = append_name(j, PN_JN_STRATEGY, i, cfg->strategy[i], sizeof cfg->strategy[i]);
+    for (uint16_t i = 0; i < PN_ACCOUNTS_MAX && rc == 0; i++)
+        rc = append_name(j, PN_JN_ACCOUNT, i, cfg->account[i], sizeof cfg->account[i]);
+    for (uint32_t i = 0; i < cfg->traded && rc == 0; i++)
+        rc = journal_append_blob(j, PN_JR_TRADED, 0, (uint16_t)i, &cfg->instrument[i],
+                                 sizeof cfg->instrument[i]);
+    return rc;
+}
+
 /* Sound records and what is behind them, from a file to the end. */
 static int look(const struct journal *j, uint32_t from, struct journal_read_stats *out,
                 struct error *e)

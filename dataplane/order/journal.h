@@ -49,6 +49,8 @@ PN_HOT int journal_append(struct journal *j, struct pn_journal_record *r);
 /* Any struct, in pieces of 24 bytes (u[]): PARAMS, LIMITS, REQUEST, REPLY; ref = byte offset. */
 int journal_append_blob(struct journal *j, uint8_t kind, uint8_t side, uint16_t slot,
                         const void *data, uint32_t bytes);
+/* What slots, venues, strategies and accounts are: TRADED and NAME records, after START. */
+int journal_append_config(struct journal *j, const struct pn_trade_config *cfg);
 /*
  * Next file, sync: called by a thread of its own or, in process, between steps. Beside such a
  * thread it waits for the next file once three quarters of this one are used, so that who runs
