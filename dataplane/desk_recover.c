@@ -162,6 +162,8 @@ int desk_recover(struct desk *d, struct error *e)
         struct pn_journal_record r = {
             .kind = PN_JR_START, .slot = UINT16_MAX, .u = {0, 0, d->next_id}};
         desk_record(d, &r);
+        if (journal_append_config(d->journal, d->cfg) != 0)
+            d->status->journal_failed = 1;
     }
     return rc;
 }

@@ -55,6 +55,7 @@ static const struct allowed {
     {SYS_newfstatat, SECCOMP_ANY, ALWAYS},
     {SYS_openat, SECCOMP_ANY, ALWAYS},
     {SYS_unlinkat, SECCOMP_ANY, ALWAYS},
+    {SYS_renameat, SECCOMP_ANY, ALWAYS},
     {SYS_fallocate, SECCOMP_ANY, ALWAYS},
 #ifdef SYS_unlink
     {SYS_unlink, SECCOMP_ANY, ALWAYS},

@@ -26,12 +26,22 @@ void ledger_close(struct ledger *l);
  * slot and side) that was booked before; -EOVERFLOW, with nothing changed.
  */
 int ledger_fill(struct ledger *l, struct pn_fill *fill);
-/* Takes a booked fill back by its match number and describes it in out. 0 or -ENOENT. */
+/*
+ * Takes a booked fill back by its match number and describes it in out, its fee as it was booked;
+ * everything is then as if it had never been, and its number still is a duplicate. 0, -ENOENT (not
+ * booked, taken back already, or forgotten: only the last `matches` fills are remembered), or
+ * -EOVERFLOW with nothing changed.
+ */
 int ledger_break(struct ledger *l, uint32_t slot, uint64_t match, uint64_t ts_ns,
                  struct pn_fill *out);
 /* Values the position at a book: unrealised at mid and at the touch. */
 void ledger_mark(struct ledger *l, uint32_t slot, int64_t bid_px, int64_t ask_px);
-/* Fee of a fill, money: per size unit and per million of the value, half away from zero. */
+/* Times that there was no room for a lot: FIFO took the youngest ones of a slot for one. */
+uint64_t ledger_merged(const struct ledger *l);
+/*
+ * Fee of a fill, money: per size unit and per million of the value, half away from zero. INT64_MAX
+ * when it or the value does not fit.
+ */
 int64_t ledger_fee(const struct pn_traded *t, int64_t px, uint64_t qty, int maker);
 
 #endif

@@ -56,9 +56,9 @@ enum pn_journal_kind {
     PN_JR_ORDER = 3, /* u[0] id, u[1] px, qty, ref, side, tif, flags, layer: bytes leave after it */
     PN_JR_REPLACE = 4,    /* as ORDER; u[2] id that is replaced */
     PN_JR_CANCEL = 5,     /* u[0] id, qty = new total */
-    PN_JR_REPLY = 6,      /* first half of a pn_reply, as is */
-    PN_JR_REPLY_MORE = 7, /* its second half */
-    PN_JR_FILL = 8,       /* u[0] order id, u[1] px, u[2] match, qty, side: after its REPLY */
+    PN_JR_REPLY = 6,      /* a piece of struct pn_reply: ref = byte offset, side = its kind */
+    PN_JR_REPLY_MORE = 7, /* not used */
+    PN_JR_FILL = 8, /* u[0] order id, u[1] px, u[2] match, qty, side; ref: see order/journal.h */
     PN_JR_FEE = 9,        /* of the fill before: u[0] fee, u[1] mid_q8, u[2] position after */
     PN_JR_REFUSED = 10,   /* u[0] px, qty, side, ref = reason */
     PN_JR_PARAMS = 11,    /* a piece of struct pn_quote_params: ref = byte offset */
@@ -73,8 +73,12 @@ enum pn_journal_kind {
     PN_JR_DIGEST = 20,  /* u[0], u[1]: book digest, u[2]: desk digest */
     PN_JR_END = 21,     /* the run ended in an orderly way */
     PN_JR_HEARTBEAT = 22, /* control plane lost (u[0] = 1) or back (0) */
-    PN_JR_KINDS = 23
+    PN_JR_TRADED = 23, /* a piece of struct pn_traded of the slot: after START, what slots are */
+    PN_JR_NAME = 24,   /* side = enum pn_journal_name, slot = index, u = name, NUL padded */
+    PN_JR_KINDS = 25
 };
+
+enum pn_journal_name { PN_JN_VENUE = 0, PN_JN_STRATEGY = 1, PN_JN_ACCOUNT = 2 };
 
 struct pn_journal_record {
     uint32_t crc; /* CRC32C of the other 60 bytes, seeded with the file's salt */

@@ -1,6 +1,7 @@
 /* prelude.c - what the generated extension includes before its own code; nothing else. */
 #include "api.h"
 #include "live.h"
+#include "order/records.h"
 #include "scan.h"
 #include "shm/abi_control.h"
 #include "shm/abi_trade.h"
