@@ -2,6 +2,8 @@
 #include "api.h"
 #include "live.h"
 #include "order/records.h"
+#include "quote/quoter.h"
+#include "quote/signals.h"
 #include "scan.h"
 #include "shm/abi_control.h"
 #include "shm/abi_trade.h"
