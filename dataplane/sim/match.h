@@ -11,7 +11,20 @@
 #include "base/bits.h"
 #include "base/error.h"
 
-enum match_limits { MATCH_EVENTS_MAX = 4096, MATCH_INSTRUMENTS_MAX = 8192 };
+/*
+ * EVENTS_MAX: of one request. An order that would cause more stops matching, and what is left of it
+ * is cancelled with reason Z; a fill-or-kill order is cancelled whole. match_phase alone may say
+ * more, in a cross or at the close, as often as there are orders.
+ */
+enum match_limits {
+    MATCH_EVENTS_MAX = 4096,
+    MATCH_INSTRUMENTS_MAX = 8192,
+    MATCH_ORDERS_MAX = 1 << 24,
+    MATCH_OWNERS_MAX = 65535,
+    MATCH_QTY_MAX = 1 << 30,
+    MATCH_PX_MAX = 2000000000,
+    MATCH_TRADES_KEPT = 65536 /* the last ones, which can be broken */
+};
 
 enum match_tif {
     MATCH_DAY = 0,
@@ -24,11 +37,11 @@ enum match_tif {
 enum match_flags {
     MATCH_POST_ONLY = 1,
     MATCH_HIDDEN = 2,
-    MATCH_MARKET = 4, /* px is ignored */
+    MATCH_MARKET = 4, /* px is ignored; but for a cross it never rests */
     MATCH_ISO = 8
 };
 
-/* What happens when an owner's orders would meet (self-match prevention). */
+/* What happens when an owner's orders would meet outside a cross (self-match prevention). */
 enum match_stp {
     MATCH_STP_NONE = 0,
     MATCH_STP_OLDEST = 1,
@@ -67,26 +80,32 @@ struct match_request {
     uint8_t reserved;
 };
 
+/*
+ * px, side, instrument are set wherever they mean something. ref of public events is the displayed
+ * one, of private ones the order's own, which it keeps while reserve size is shown anew.
+ */
 enum match_event_kind {
     /* market data: what the feed says */
     ME_ADD = 1,        /* ref, side, px, qty */
-    ME_EXECUTE = 2,    /* ref, qty, match; at its own price */
-    ME_EXECUTE_AT = 3, /* at px (a cross): printable 0 when the cross message prints it */
-    ME_REDUCE = 4,     /* ref loses qty */
-    ME_DELETE = 5,
-    ME_REPLACE = 6, /* ref -> ref2 with px, qty */
-    ME_TRADE = 7,   /* hidden liquidity was hit: px, qty, match */
-    ME_CROSS = 8,   /* px, qty in all, match, why = 'O','C','H' */
-    ME_STATUS = 9,  /* phase */
-    ME_BROKEN = 10, /* match */
-    /* private: what an owner is told */
-    ME_ACCEPTED = 32,    /* ref, qty open (after what it took at once: executions come after) */
-    ME_REJECTED = 33,    /* why: OUCH 5.0 reject code */
-    ME_FILL = 34,        /* qty, px, match, maker, fee */
-    ME_CANCELLED = 35,   /* qty taken off, why: OUCH cancel reason letter */
-    ME_REPLACED = 36,    /* token -> token2, ref, qty open */
-    ME_AIQ = 37,         /* qty prevented, px */
-    ME_TRADE_BROKEN = 38 /* match */
+    ME_EXECUTE = 2,    /* ref, qty, ref2 = match; at its own price; left = 0: it is gone */
+    ME_EXECUTE_AT = 3, /* the same at px, in a cross: hidden = 0, the cross message prints it */
+    ME_REDUCE = 4,     /* ref loses qty, keeps its place */
+    ME_DELETE = 5,     /* ref */
+    ME_REPLACE = 6,    /* ref -> ref2 with px, qty, at the back */
+    ME_TRADE = 7,      /* hidden liquidity of side was hit: px, qty, ref2 = match */
+    ME_CROSS = 8,      /* px, ref = qty in all (qty: its low half), ref2 = match, why = O, C, H */
+    ME_STATUS = 9,     /* why = qty = phase, maker = the caller's why */
+    ME_BROKEN = 10,    /* ref2 = match */
+    /* private: what an owner is told; left = open after it */
+    ME_ACCEPTED = 32,     /* ref, qty: all of it, executions and cancels come after */
+    ME_REJECTED = 33,     /* why: OUCH 5.0 reject code */
+    ME_FILL = 34,         /* qty, px, ref2 = match, maker, fee; why = O, C, H in a cross;
+                             hidden = 1: what rested was */
+    ME_CANCELLED = 35,    /* qty taken off, why: OUCH cancel reason letter */
+    ME_REPLACED = 36,     /* token2_low -> token, ref2 -> ref (the same: it kept its place), qty */
+    ME_AIQ = 37,          /* qty taken off, ref2 = qty kept from trading, px, maker */
+    ME_TRADE_BROKEN = 38, /* as the FILL was: ref2 = match, side, px, qty, fee */
+    ME_RESTATED = 39      /* reserve shown anew: ref2 = displayed reference, qty = displayed */
 };
 
 /* One event, one cache line; private ones name owner and token. */
@@ -94,14 +113,14 @@ struct match_event {
     uint8_t kind, side, maker, why;
     uint32_t instrument;
     uint64_t ref;
-    uint64_t ref2; /* or match number */
+    uint64_t ref2;
     uint64_t token;
-    uint32_t token2_low; /* REPLACED: the old token, low half */
+    uint32_t token2_low;
     uint32_t owner;
     int32_t px;
     uint32_t qty;
-    int64_t fee;   /* money */
-    uint32_t left; /* of the order after it */
+    int64_t fee; /* money */
+    uint32_t left;
     uint32_t hidden;
 };
 
@@ -115,14 +134,25 @@ const struct match_event *match_events(const struct match *m, uint32_t *count);
 
 /* Each returns 0 or an OUCH reject code (REJECTED is then among the events, where an owner waits). */
 uint32_t match_submit(struct match *m, const struct match_request *r, uint64_t *ref);
-/* keep: what shall stay open of it; 0 = none. Unknown or foreign: no event, returns 1. */
+/*
+ * keep: what shall stay open of it; 0 = none. It keeps its place; reserve size goes first. Nothing
+ * to take off: no event, returns 0. Unknown or foreign: no event, returns 1.
+ */
 uint32_t match_cancel(struct match *m, uint32_t owner, uint64_t ref, uint32_t keep);
-/* Less at the same price keeps its place, everything else goes to the back. */
+/*
+ * r->qty: what shall be open. Less at the same price keeps its place and its reference, everything
+ * else goes to the back, or trades. Unknown or foreign: no event, returns 1. Details that are not
+ * valid cancel the old order (reason Z) and return the reject code.
+ */
 uint32_t match_replace(struct match *m, uint32_t owner, uint64_t ref, const struct match_request *r,
                        uint64_t *new_ref);
 /* All orders of an owner, in one instrument or (UINT32_MAX) in all; call until it returns 0. */
 uint32_t match_mass_cancel(struct match *m, uint32_t owner, uint32_t instrument, uint8_t why);
-/* Phase of an instrument; opening and closing run the cross first. */
+/*
+ * Phase of an instrument. Orders are taken before the opening and in a halt, displayed as they are,
+ * and do not trade: the book may be crossed. To OPEN runs the opening or halt cross first, and what
+ * was for it is cancelled (reason E); from OPEN to CLOSED runs the closing cross, then all is.
+ */
 void match_phase(struct match *m, uint32_t instrument, enum match_phase phase, uint8_t why);
 /* A trade is void; 0 or -ENOENT. */
 int match_break(struct match *m, uint64_t match_number);
@@ -137,6 +167,14 @@ struct match_top {
 void match_top(const struct match *m, uint32_t instrument, struct match_top *out);
 /* An order of an owner that rests at random place r of those there are: for agents that cancel. */
 uint64_t match_pick(const struct match *m, uint32_t owner, uint32_t instrument, uint64_t r);
+/*
+ * Orders at a price, hidden ones included, and how much they display; and one of an owner at or
+ * after the r-th place there, or before it when none is after; 0 = none.
+ */
+uint32_t match_level(const struct match *m, uint32_t instrument, uint32_t side, int32_t px,
+                     uint64_t *qty);
+uint64_t match_pick_at(const struct match *m, uint32_t owner, uint32_t instrument, uint32_t side,
+                       int32_t px, uint64_t r);
 /* What is left of a resting order; 0 if it does not rest. */
 uint32_t match_left(const struct match *m, uint64_t ref, uint8_t *side, int32_t *px);
 /* Displayed resting orders in priority, for a snapshot: up to cap from the at-th on. */
