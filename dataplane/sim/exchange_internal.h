@@ -94,6 +94,7 @@ struct ex_member {
     int connection;    /* -1: none */
     uint32_t disabled; /* order entry */
     uint32_t withheld; /* acknowledgements */
+    uint32_t seen;     /* 1: was logged in at least once */
 };
 
 enum conn_state {
@@ -184,6 +185,7 @@ struct exchange {
     uint64_t conn_next; /* heartbeat, silence */
     struct ex_input *input;
     uint32_t input_free;
+    uint32_t inputs; /* on their way */
     struct ex_late *late;
     uint32_t late_free;
     struct ring snapshot[EX_SNAPSHOTS];

@@ -178,6 +178,7 @@ static int queue(struct exchange *x, uint32_t connection, const uint8_t *frame, 
     struct ex_input *in = &x->input[index];
     x->input_free = in->next;
     c->in_due = due;
+    x->inputs++;
     in->connection = connection;
     in->generation = c->generation;
     in->type = frame[2];
@@ -292,6 +293,8 @@ static void let_in(struct exchange *x, struct ex_conn *c, int member, uint64_t f
     c->state = CONN_UP;
     c->member = member;
     c->cursor = from;
+    c->ending |= x->stats.day == PN_DAY_OVER;
+    x->member[member].seen |= c->port == PORT_ORDERS;
     uint8_t *out = put(x, c, 33);
     memcpy(out, (uint8_t[3]){0, 31, 'A'}, 3);
     memcpy(out + 3, x->session, 10);
@@ -372,6 +375,7 @@ void soup_input(struct exchange *x, uint32_t index)
     }
     in->next = x->input_free;
     x->input_free = index;
+    x->inputs--;
 }
 
 /* Moves what is due from the log to the bytes that leave. */
@@ -466,4 +470,16 @@ void soup_end(struct exchange *x)
         if (x->conn[i].state == CONN_UP)
             x->conn[i].ending = 1;
     look_at(x, x->now);
+}
+
+int exchange_quiet(const struct exchange *x)
+{
+    int quiet = x->inputs == 0 && x->stats.untold == 0;
+    for (uint32_t i = 0; i < x->cfg.members && quiet; i++) {
+        const struct ex_member *k = &x->member[i];
+        const struct ex_conn *c = k->connection >= 0 ? &x->conn[k->connection] : 0;
+        if (k->seen)
+            quiet = c && c->cursor == k->log.next && c->out_from == c->out_to;
+    }
+    return quiet;
 }
