@@ -2,20 +2,21 @@
  * exchange_glimpse.c - GLIMPSE 5.0: the book as it stands now, as ITCH 5.0 messages, and the number
  * of the live message from which on it is to be kept. Taken whole at login.
  */
+#include "order/soup.h"
 #include "sim/exchange_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEAD = 3, BATCH = 256, FRAME_MOST = 64 };
+enum { BATCH = 256, FRAME_MOST = 64, END_BYTES = 21 };
 
 static uint8_t *message(struct exchange *x, struct ring *r, uint8_t type, uint32_t bytes,
                         uint32_t symbol)
 {
-    uint8_t *frame = ring_add(r, HEAD + bytes, 0);
-    frame[2] = 'S';
-    uint8_t *m = frame + HEAD;
+    uint8_t *frame = ring_add(r, SOUP_HEADER + bytes, 0);
+    frame[2] = SOUP_SEQUENCED;
+    uint8_t *m = frame + SOUP_HEADER;
     m[0] = type;
     store_u16_be(m + 1, (uint16_t)(symbol + 1));
     store_u16_be(m + 3, 0);
@@ -74,11 +75,11 @@ int glimpse_take(struct exchange *x, struct ex_conn *c)
     symbols(x, r);
     for (uint32_t i = 0; i < x->cfg.symbols; i++)
         orders(x, r, i);
-    uint8_t *frame = ring_add(r, HEAD + 21, 0);
-    frame[2] = 'S';
-    frame[HEAD] = 'G';
+    uint8_t *frame = ring_add(r, SOUP_HEADER + END_BYTES, 0);
+    frame[2] = SOUP_SEQUENCED;
+    frame[SOUP_HEADER] = 'G';
     snprintf(text, sizeof text, "%20llu", (unsigned long long)x->store.next);
-    memcpy(frame + HEAD + 1, text, 20);
+    memcpy(frame + SOUP_HEADER + 1, text, 20);
     x->snapshot_used[place] = 1;
     c->snapshot = place;
     c->source = r;

@@ -86,7 +86,6 @@ struct ex_account {
 };
 
 struct ex_member {
-    char user[6], password[10];
     struct ring log;   /* replies, framed as SoupBinTCP's sequenced data */
     uint64_t last_due; /* replies leave in order */
     uint64_t stalled_until;
@@ -125,9 +124,8 @@ struct ex_conn {
 struct ex_input {
     uint32_t connection, generation;
     uint16_t len;
-    uint8_t type;
-    uint8_t bytes[EX_INPUT_BYTES];
-    uint32_t next; /* of the free ones */
+    uint8_t bytes[EX_INPUT_BYTES]; /* the whole frame */
+    uint32_t next;                 /* of the free ones */
 };
 
 /* A message to a member that waits. */

@@ -3,10 +3,12 @@
  * options first; then the rules of UserRefNum, which make resending harmless: a number that is not
  * higher than the last one is a repetition and has no effect.
  */
+#include "order/ouch.h"
 #include "sim/exchange_internal.h"
 
+#include <stddef.h>
+
 enum {
-    QTY_MAX = 999999,
     REJECT_CLOSED = 0x02,
     REJECT_DISPLAY = 0x03,
     REJECT_MAX_FLOOR = 0x04,
@@ -24,10 +26,9 @@ enum {
 };
 
 #define PX_MARKET 2000000000ull /* from here on it is a market order */
-#define PX_MAX 1999999900ull
 
-enum { OPT_FIRM = 2, OPT_MIN_QTY = 3, OPT_MAX_FLOOR = 5, OPT_PRICE_TYPE = 6, OPT_POST_ONLY = 12 };
-enum { OPT_EXPIRE = 15 };
+/* Further options that are looked at, or only known by their length. */
+enum { OPT_PRICE_TYPE = 6, OPT_TAGS = 26 };
 
 struct options {
     uint32_t min_qty, max_floor, expire;
@@ -36,46 +37,63 @@ struct options {
 };
 
 /* Length of each option's value that this exchange knows, by tag. */
-static const uint8_t option_bytes[26] = {
+static const uint8_t option_bytes[OPT_TAGS] = {
     [2] = 4,  [3] = 4,  [4] = 1,  [5] = 4,  [6] = 1,  [7] = 4,  [9] = 8,  [10] = 1, [11] = 4,
     [12] = 1, [13] = 4, [14] = 4, [15] = 4, [16] = 1, [17] = 1, [24] = 2, [25] = 1};
 
-/* The appendage at `at`, which must end where the message does. 0, or -1 when it is malformed. */
+static uint32_t option_u32(const uint8_t *p, uint32_t n, uint32_t tag)
+{
+    uint32_t bytes;
+    const uint8_t *v = ouch_option(p, n, tag, &bytes);
+    return v ? load_u32_be(v) : 0;
+}
+
+static uint8_t option_letter(const uint8_t *p, uint32_t n, uint32_t tag)
+{
+    uint32_t bytes;
+    const uint8_t *v = ouch_option(p, n, tag, &bytes);
+    return v ? *v : 0;
+}
+
+/*
+ * The appendage whose length field is at `at` and which must end where the message does, every known
+ * option with its own length. 0, or -1 when it is malformed.
+ */
 static int read_options(const uint8_t *m, uint32_t len, uint32_t at, struct options *o)
 {
+    uint32_t bytes;
     *o = (struct options){0};
     if (len < at + 2 || load_u16_be(m + at) != len - at - 2)
         return -1;
-    for (at += 2; at < len; at += 1u + m[at]) {
-        uint32_t n = m[at];
-        if (n < 1 || at + 1 + n > len)
+    const uint8_t *p = m + at + 2;
+    uint32_t n = len - at - 2;
+    if (!ouch_options_fit(p, n))
+        return -1;
+    for (uint32_t i = 0; i < n; i += 1u + p[i])
+        if (p[i + 1] < OPT_TAGS && option_bytes[p[i + 1]] && option_bytes[p[i + 1]] != p[i] - 1)
             return -1;
-        uint8_t tag = m[at + 1];
-        const uint8_t *v = m + at + 2;
-        if (tag < sizeof option_bytes && option_bytes[tag] && option_bytes[tag] != n - 1)
-            return -1;
-        if (tag == OPT_FIRM) {
-            memcpy(o->firm, v, 4);
-            o->firm_given = 1;
-        } else if (tag == OPT_MIN_QTY)
-            o->min_qty = load_u32_be(v);
-        else if (tag == OPT_MAX_FLOOR)
-            o->max_floor = load_u32_be(v);
-        else if (tag == OPT_EXPIRE)
-            o->expire = load_u32_be(v);
-        else if (tag == OPT_PRICE_TYPE)
-            o->price_type = *v;
-        else if (tag == OPT_POST_ONLY)
-            o->post_only = *v == 'P';
-    }
+    o->min_qty = option_u32(p, n, OUCH_OPT_MIN_QTY);
+    o->max_floor = option_u32(p, n, OUCH_OPT_MAX_FLOOR);
+    o->expire = option_u32(p, n, OUCH_OPT_EXPIRE);
+    o->price_type = option_letter(p, n, OPT_PRICE_TYPE);
+    o->post_only = option_letter(p, n, OUCH_OPT_POST_ONLY) == 'P';
+    const uint8_t *firm = ouch_option(p, n, OUCH_OPT_FIRM, &bytes);
+    o->firm_given = firm != 0;
+    if (firm)
+        memcpy(o->firm, firm, 4);
     return 0;
 }
 
-/* An optional empty appendage, as later revisions have it on short messages. */
+/* An optional appendage, as later revisions have it on short messages. */
 static int fits(const uint8_t *m, uint32_t len, uint32_t bytes)
 {
     struct options unused;
-    return len == bytes || read_options(m, len, bytes, &unused) == 0;
+    return len == bytes || (len > bytes && read_options(m, len, bytes, &unused) == 0);
+}
+
+static int one_of(uint8_t letter, const char *letters)
+{
+    return letter && strchr(letters, letter) != 0;
 }
 
 static void malformed(struct exchange *x)
@@ -93,7 +111,7 @@ static int fresh(struct exchange *x, uint32_t member, uint32_t user_ref)
     return 1;
 }
 
-static uint32_t find_symbol(const struct exchange *x, const uint8_t name[8])
+static uint32_t find_symbol(const struct exchange *x, const char name[OUCH_SYMBOL])
 {
     for (uint32_t i = 0; i < x->cfg.symbols; i++)
         if (memcmp(x->symbol[i].name, name, 8) == 0)
@@ -112,11 +130,11 @@ static uint32_t make_request(const struct exchange *x, const struct ex_order *o,
                                 .side = o->side != 'B'};
     if (o->px >= PX_MARKET || o->px == 0x7fffffff)
         r->flags |= MATCH_MARKET;
-    else if (o->px == 0 || o->px > PX_MAX || o->px % x->cfg.symbol[o->symbol].tick)
+    else if (o->px == 0 || o->px > OUCH_PX_MAX || o->px % x->cfg.symbol[o->symbol].tick)
         return REJECT_PX;
     else
         r->px = (int32_t)o->px;
-    if (!strchr("YNA", o->display) || !o->display)
+    if (!one_of((uint8_t)o->display, "YNA"))
         return REJECT_DISPLAY;
     if (opt->price_type && opt->price_type != 'L')
         return REJECT_PEGGING;
@@ -131,7 +149,7 @@ static uint32_t make_request(const struct exchange *x, const struct ex_order *o,
     r->display = opt->max_floor;
     if (o->tif == '3')
         r->tif = MATCH_IOC;
-    else if (!strchr("056E", o->tif) || !o->tif || (o->tif == '6' && !opt->expire))
+    else if (!one_of((uint8_t)o->tif, "056E") || (o->tif == '6' && !opt->expire))
         return REJECT_OTHER;
     if (opt->min_qty > 1) {
         if (o->tif != '3' || opt->min_qty != qty)
@@ -150,19 +168,19 @@ static uint32_t make_request(const struct exchange *x, const struct ex_order *o,
 }
 
 /* Whatever can be wrong with a new order; 0 or a reject code. */
-static uint32_t check(struct exchange *x, const struct ex_order *o, const uint8_t *m,
+static uint32_t check(struct exchange *x, const struct ex_order *o, const struct ouch_enter *m,
                       const struct options *opt, struct match_request *r)
 {
-    uint32_t qty = load_u32_be(m + 6);
+    uint32_t qty = load_u32_be(m->qty);
     if (x->stats.day == PN_DAY_OVER || x->stats.day == PN_DAY_CLOSED)
         return REJECT_CLOSED;
     if (x->member[o->member].disabled)
         return REJECT_FIRM;
     if (o->symbol == UINT32_MAX)
         return REJECT_SYMBOL;
-    if (!strchr("BSTE", o->side) || !o->side)
+    if (!one_of((uint8_t)o->side, "BSTE"))
         return REJECT_SIDE;
-    if (qty == 0 || qty > QTY_MAX)
+    if (qty == 0 || qty > OUCH_QTY_MAX)
         return REJECT_QTY;
     uint32_t why = make_request(x, o, opt, qty, r);
     return !why && ex_fault(x, x->cfg.faults.reject_ppm) ? REJECT_PROCESSING : why;
@@ -191,32 +209,33 @@ static void submit(struct exchange *x, struct ex_order *o, const struct match_re
         expire_later(x, &x->order[at], opt->expire);
 }
 
-static void enter(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t len)
+static void enter(struct exchange *x, uint32_t member, const uint8_t *bytes, uint32_t len)
 {
+    const struct ouch_enter *m = (const struct ouch_enter *)bytes;
     struct options opt;
     struct match_request r;
-    if (len < 47 || read_options(m, len, 45, &opt) != 0) {
+    if (read_options(bytes, len, offsetof(struct ouch_enter, options), &opt) != 0) {
         malformed(x);
         return;
     }
-    uint32_t user_ref = load_u32_be(m + 1);
+    uint32_t user_ref = load_u32_be(m->user_ref);
     if (!fresh(x, member, user_ref))
         return;
     x->member[member].last_ref = user_ref;
     struct ex_order *o = orders_new(x, member, user_ref);
     if (!o) {
-        reply_rejected(x, member, user_ref, REJECT_PROCESSING, (const char *)m + 31);
+        reply_rejected(x, member, user_ref, REJECT_PROCESSING, m->clordid);
         return;
     }
-    o->symbol = find_symbol(x, m + 10);
-    o->px = load_u64_be(m + 18);
-    o->side = (char)m[5];
-    o->tif = (char)m[26];
-    o->display = (char)m[27];
-    o->capacity = (char)m[28];
-    o->iso = (char)m[29];
-    o->cross = (char)m[30];
-    memcpy(o->cl_ord_id, m + 31, 14);
+    o->symbol = find_symbol(x, m->symbol);
+    o->px = load_u64_be(m->px);
+    o->side = (char)m->side;
+    o->tif = (char)m->tif;
+    o->display = (char)m->display;
+    o->capacity = (char)m->capacity;
+    o->iso = (char)m->sweep;
+    o->cross = (char)m->cross;
+    memcpy(o->cl_ord_id, m->clordid, OUCH_CLORDID);
     o->firm_given = opt.firm_given;
     memcpy(o->firm, opt.firm, 4);
     uint32_t why = check(x, o, m, &opt, &r);
@@ -245,17 +264,52 @@ static void replace_invalid(struct exchange *x, const struct ex_order *old)
     ex_publish(x);
 }
 
-static void replace(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t len)
+/* What the new one takes from the old one and from the message. */
+static void succeed(struct ex_order *o, const struct ex_order *old, const struct ouch_replace *m)
 {
+    uint32_t next = o->next;
+    *o = *old;
+    o->next = next;
+    o->user_ref = load_u32_be(m->user_ref);
+    o->orig_ref = old->user_ref;
+    o->ref = o->withheld_ns = 0;
+    o->told = 0;
+    o->filled = 0;
+    o->px = load_u64_be(m->px);
+    o->tif = (char)m->tif;
+    o->display = (char)m->display;
+    o->iso = (char)m->sweep;
+    memcpy(o->cl_ord_id, m->clordid, OUCH_CLORDID);
+}
+
+/* Asks the matching engine; what it says is published. */
+static void exchange_orders(struct exchange *x, struct ex_order *o, const struct ex_order *old,
+                            const struct match_request *r, const struct options *opt)
+{
+    uint64_t ref;
+    uint32_t at = (uint32_t)(o - x->order), user_ref = o->user_ref;
+    x->member[o->member].last_ref = user_ref;
+    o->accepted = o->open = r->qty;
+    match_replace(x->match, o->member, old->ref, r, &ref);
+    ex_publish(x);
+    o = &x->order[at];
+    if (o->user_ref == user_ref && o->told)
+        expire_later(x, o, opt->expire);
+    else if (o->user_ref == user_ref) /* nothing came of it */
+        orders_free(x, o);
+}
+
+static void replace(struct exchange *x, uint32_t member, const uint8_t *bytes, uint32_t len)
+{
+    const struct ouch_replace *m = (const struct ouch_replace *)bytes;
     struct options opt;
     struct match_request r;
-    uint64_t ref;
-    if (len < 40 || read_options(m, len, 38, &opt) != 0) {
+    if (read_options(bytes, len, offsetof(struct ouch_replace, options), &opt) != 0) {
         malformed(x);
         return;
     }
-    uint32_t user_ref = load_u32_be(m + 5), qty = load_u32_be(m + 9);
-    struct ex_order *old = orders_find(x, member, load_u32_be(m + 1));
+    uint32_t user_ref = load_u32_be(m->user_ref), qty = load_u32_be(m->qty);
+    struct ex_order *old = orders_find(x, member, load_u32_be(m->orig_ref));
     if (!old || !fresh(x, member, user_ref)) {
         x->stats.ignored += !old;
         return;
@@ -263,51 +317,30 @@ static void replace(struct exchange *x, uint32_t member, const uint8_t *m, uint3
     struct ex_order *o = orders_new(x, member, user_ref);
     if (!o || frozen(x, old) || ex_fault(x, x->cfg.faults.reject_ppm)) {
         x->member[member].last_ref = user_ref;
-        reply_rejected(x, member, user_ref, o ? REJECT_REPLACE : REJECT_PROCESSING,
-                       (const char *)m + 24);
+        reply_rejected(x, member, user_ref, o ? REJECT_REPLACE : REJECT_PROCESSING, m->clordid);
         if (o)
             orders_free(x, o);
         return;
     }
-    uint32_t next = o->next;
-    *o = *old;
-    o->next = next;
-    o->user_ref = user_ref;
-    o->orig_ref = old->user_ref;
-    o->withheld_ns = 0;
-    o->told = 0;
-    o->filled = 0;
-    o->px = load_u64_be(m + 13);
-    o->tif = (char)m[21];
-    o->display = (char)m[22];
-    o->iso = (char)m[23];
-    memcpy(o->cl_ord_id, m + 24, 14);
-    int valid = qty && qty <= QTY_MAX && qty > old->chain_filled &&
-                make_request(x, o, &opt, qty - old->chain_filled, &r) == 0;
-    if (!valid) {
-        orders_free(x, o);
-        replace_invalid(x, old);
+    succeed(o, old, m);
+    if (qty && qty <= OUCH_QTY_MAX && qty > old->chain_filled &&
+        make_request(x, o, &opt, qty - old->chain_filled, &r) == 0) {
+        exchange_orders(x, o, old, &r, &opt);
         return;
     }
-    x->member[member].last_ref = user_ref;
-    o->accepted = o->open = r.qty;
-    uint32_t at = (uint32_t)(o - x->order);
-    match_replace(x->match, member, old->ref, &r, &ref);
-    ex_publish(x);
-    if (x->order[at].user_ref == user_ref && x->order[at].told)
-        expire_later(x, &x->order[at], opt.expire);
-    else if (x->order[at].user_ref == user_ref)
-        orders_free(x, &x->order[at]);
+    orders_free(x, o);
+    replace_invalid(x, old);
 }
 
-static void cancel(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t len)
+static void cancel(struct exchange *x, uint32_t member, const uint8_t *bytes, uint32_t len)
 {
-    if (len < 9 || !fits(m, len, 9)) {
+    const struct ouch_cancel *m = (const struct ouch_cancel *)bytes;
+    if (!fits(bytes, len, sizeof *m)) {
         malformed(x);
         return;
     }
-    uint32_t total = load_u32_be(m + 5);
-    struct ex_order *o = orders_find(x, member, load_u32_be(m + 1));
+    uint32_t total = load_u32_be(m->qty);
+    struct ex_order *o = orders_find(x, member, load_u32_be(m->user_ref));
     uint32_t keep = o && total > o->chain_filled ? total - o->chain_filled : 0;
     if (!o || keep >= o->open) {
         x->stats.ignored++;
@@ -322,21 +355,22 @@ static void cancel(struct exchange *x, uint32_t member, const uint8_t *m, uint32
 }
 
 /* Between kinds of sale, and to a smaller size. */
-static void modify(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t len)
+static void modify(struct exchange *x, uint32_t member, const uint8_t *bytes, uint32_t len)
 {
-    if (len < 10 || !fits(m, len, 10)) {
+    const struct ouch_modify *m = (const struct ouch_modify *)bytes;
+    if (!fits(bytes, len, sizeof *m)) {
         malformed(x);
         return;
     }
-    struct ex_order *o = orders_find(x, member, load_u32_be(m + 1));
-    uint32_t total = load_u32_be(m + 6);
-    if (!o || o->side == 'B' || !strchr("STE", m[5]) || !m[5] || total <= o->chain_filled ||
+    struct ex_order *o = orders_find(x, member, load_u32_be(m->user_ref));
+    uint32_t total = load_u32_be(m->qty);
+    if (!o || o->side == 'B' || !one_of(m->side, "STE") || total <= o->chain_filled ||
         total - o->chain_filled > o->open) {
         x->stats.ignored++;
         return;
     }
     uint32_t at = (uint32_t)(o - x->order), user_ref = o->user_ref;
-    o->side = (char)m[5];
+    o->side = (char)m->side;
     if (total - o->chain_filled < o->open) {
         match_cancel(x->match, member, o->ref, total - o->chain_filled);
         ex_publish(x);
@@ -349,9 +383,9 @@ static void modify(struct exchange *x, uint32_t member, const uint8_t *m, uint32
 static void group(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t len)
 {
     static const uint8_t blank[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
-    uint32_t bytes = m[0] == 'C' ? 17 : 9;
+    uint32_t bytes = m[0] == 'C' ? offsetof(struct ouch_mass_cancel, options) : 9;
     struct options unused;
-    if (len < bytes + 2 || read_options(m, len, bytes, &unused) != 0) {
+    if (read_options(m, len, bytes, &unused) != 0) {
         malformed(x);
         return;
     }
@@ -359,7 +393,7 @@ static void group(struct exchange *x, uint32_t member, const uint8_t *m, uint32_
         return;
     x->member[member].last_ref = load_u32_be(m + 1);
     if (m[0] == 'C') {
-        uint32_t symbol = find_symbol(x, m + 9);
+        uint32_t symbol = find_symbol(x, (const char *)m + 9);
         if (symbol != UINT32_MAX || memcmp(m + 9, blank, 8) == 0)
             orders_cancel_all(x, member, symbol, 'U');
         reply_group(x, member, 'X', m + 1, 16);

@@ -3,12 +3,15 @@
  * messages, each once and for good into the member's log, from which connections send. Faults: an
  * acknowledgement told twice or only when it can no longer be avoided, fills told late.
  */
+#include "order/ouch.h"
 #include "sim/exchange_internal.h"
 
-enum { HEAD = 3 /* SoupBinTCP: length and type */, BREAK_MIN_NS = 1000000 };
+#include <stddef.h>
+
+enum { BREAK_MIN_NS = 1000000 };
 
 /* Begins a reply of so many bytes; fills type and time. */
-static uint8_t *begin(struct exchange *x, uint32_t member, uint8_t type, uint32_t bytes)
+static void *begin(struct exchange *x, uint32_t member, uint8_t type, uint32_t bytes)
 {
     struct ex_member *k = &x->member[member];
     const struct pn_exchange_faults *f = &x->cfg.faults;
@@ -20,58 +23,70 @@ static uint8_t *begin(struct exchange *x, uint32_t member, uint8_t type, uint32_
     due = due < k->stalled_until ? k->stalled_until : due;
     due = due < k->last_due ? k->last_due : due;
     k->last_due = due;
-    uint8_t *frame = ring_add(&k->log, HEAD + bytes, due);
-    frame[2] = 'S';
-    frame[HEAD] = type;
-    store_u64_be(frame + HEAD + 1, ex_midnight_ns(x, x->now));
+    uint8_t *frame = ring_add(&k->log, SOUP_HEADER + bytes, due);
+    frame[2] = SOUP_SEQUENCED;
+    frame[SOUP_HEADER] = type;
+    store_u64_be(frame + SOUP_HEADER + 1, ex_midnight_ns(x, x->now));
     x->stats.replies_out++;
-    x->stats.reply_bytes += HEAD + bytes;
+    x->stats.reply_bytes += SOUP_HEADER + bytes;
     x->conn_next = x->now < x->conn_next ? x->now : x->conn_next;
     ex_reckon(x);
-    return frame + HEAD;
+    return frame + SOUP_HEADER;
 }
 
-static void end(struct exchange *x, uint32_t member, const uint8_t *m, uint32_t bytes)
+static void end(struct exchange *x, uint32_t member, const void *m, uint32_t bytes)
 {
     x->stats.digest = ex_digest(x->stats.digest + member, m, bytes);
 }
 
-static uint32_t firm_option(const struct ex_order *o, uint8_t *m, uint32_t at)
+/* The appendage, whose length field is at p: the firm where the order named one. */
+static void put_options(const struct ex_order *o, uint8_t *p)
 {
-    if (!o->firm_given) {
-        store_u16_be(m + at, 0);
-        return 0;
-    }
-    store_u16_be(m + at, 6);
-    m[at + 2] = 5;
-    m[at + 3] = 2;
-    memcpy(m + at + 4, o->firm, 4);
-    return 6;
+    store_u16_be(p, o->firm_given ? 6 : 0);
+    if (!o->firm_given)
+        return;
+    p[2] = 5;
+    p[3] = OUCH_OPT_FIRM;
+    memcpy(p + 4, o->firm, 4);
 }
 
-/* Order Accepted, or Replaced where it replaced another one. */
-static void tell_ack(struct exchange *x, const struct ex_order *o, uint64_t ns, char state)
+/* What Accepted and Replaced have in common; the latter says more before it. */
+static void put_ack(const struct exchange *x, const struct ex_order *o, struct ouch_accepted *m)
 {
-    uint32_t more = o->orig_ref ? 4 : 0, bytes = 64 + more + (o->firm_given ? 6 : 0);
-    uint8_t *m = begin(x, o->member, more ? 'U' : 'A', bytes);
+    store_u32_be(m->user_ref, o->user_ref);
+    m->side = (uint8_t)o->side;
+    store_u32_be(m->qty, o->accepted);
+    memcpy(m->symbol, x->symbol[o->symbol].name, OUCH_SYMBOL);
+    store_u64_be(m->px, o->px);
+    m->tif = (uint8_t)o->tif;
+    m->display = (uint8_t)o->display;
+    store_u64_be(m->order_ref, o->ref);
+    m->capacity = (uint8_t)o->capacity;
+    m->sweep = (uint8_t)o->iso;
+    m->cross = (uint8_t)o->cross;
+    m->state = 'L';
+    memcpy(m->clordid, o->cl_ord_id, OUCH_CLORDID);
+    put_options(o, m->options);
+}
+
+static_assert(offsetof(struct ouch_replaced, user_ref) - offsetof(struct ouch_accepted, user_ref) ==
+                      sizeof(((struct ouch_replaced *)0)->orig_ref) &&
+                  offsetof(struct ouch_replaced, options) -
+                          offsetof(struct ouch_replaced, user_ref) ==
+                      offsetof(struct ouch_accepted, options) -
+                          offsetof(struct ouch_accepted, user_ref),
+              "Replaced is Accepted with the old number before the new one");
+
+/* Order Accepted, or Replaced where it replaced another one. */
+static void tell_ack(struct exchange *x, const struct ex_order *o, uint64_t ns)
+{
+    uint32_t before = o->orig_ref ? sizeof(((struct ouch_replaced *)0)->orig_ref) : 0;
+    uint32_t bytes = (uint32_t)sizeof(struct ouch_accepted) + before + (o->firm_given ? 6 : 0);
+    uint8_t *m = begin(x, o->member, before ? 'U' : 'A', bytes);
     store_u64_be(m + 1, ex_midnight_ns(x, ns));
-    if (more)
-        store_u32_be(m + 9, o->orig_ref);
-    uint8_t *p = m + more;
-    store_u32_be(p + 9, o->user_ref);
-    p[13] = (uint8_t)o->side;
-    store_u32_be(p + 14, o->accepted);
-    memcpy(p + 18, x->symbol[o->symbol].name, 8);
-    store_u64_be(p + 26, o->px);
-    p[34] = (uint8_t)o->tif;
-    p[35] = (uint8_t)o->display;
-    store_u64_be(p + 36, o->ref);
-    p[44] = (uint8_t)o->capacity;
-    p[45] = (uint8_t)o->iso;
-    p[46] = (uint8_t)o->cross;
-    p[47] = (uint8_t)state;
-    memcpy(p + 48, o->cl_ord_id, 14);
-    firm_option(o, p, 62);
+    if (before)
+        store_u32_be(((struct ouch_replaced *)m)->orig_ref, o->orig_ref);
+    put_ack(x, o, (struct ouch_accepted *)(m + before));
     end(x, o->member, m, bytes);
 }
 
@@ -79,7 +94,7 @@ static void release(struct exchange *x, struct ex_order *o)
 {
     if (!o->withheld_ns)
         return;
-    tell_ack(x, o, o->withheld_ns, 'L');
+    tell_ack(x, o, o->withheld_ns);
     o->withheld_ns = 0;
     x->member[o->member].withheld--;
     x->stats.untold--;
@@ -104,20 +119,20 @@ static void accepted(struct exchange *x, struct ex_order *o, const struct match_
         x->stats.untold++;
         return;
     }
-    tell_ack(x, o, x->now, 'L');
+    tell_ack(x, o, x->now);
     if (ex_fault(x, x->cfg.faults.ack_twice_ppm))
-        tell_ack(x, o, x->now, 'L');
+        tell_ack(x, o, x->now);
 }
 
 void reply_rejected(struct exchange *x, uint32_t member, uint32_t user_ref, uint32_t why,
                     const char cl_ord_id[14])
 {
-    uint8_t *m = begin(x, member, 'J', 29);
-    store_u32_be(m + 9, user_ref);
-    store_u16_be(m + 13, (uint16_t)why);
-    memcpy(m + 15, cl_ord_id, 14);
+    struct ouch_rejected *m = begin(x, member, 'J', sizeof *m);
+    store_u32_be(m->user_ref, user_ref);
+    store_u16_be(m->reason, (uint16_t)why);
+    memcpy(m->clordid, cl_ord_id, OUCH_CLORDID);
     x->stats.rejects++;
-    end(x, member, m, 29);
+    end(x, member, m, sizeof *m);
 }
 
 static uint8_t liquidity(const struct match_event *e)
@@ -144,27 +159,26 @@ static void book(struct exchange *x, const struct ex_order *o, const struct matc
 /* Executed, by now or later; the message is complete but for when it is said. */
 static void tell_fill(struct exchange *x, const struct ex_order *o, const struct match_event *e)
 {
-    uint8_t m[36] = {'E'};
+    struct ouch_executed m = {.type = 'E', .liquidity = liquidity(e)};
     struct ex_late *late = x->late_free ? &x->late[x->late_free] : 0;
-    store_u64_be(m + 1, ex_midnight_ns(x, x->now));
-    store_u32_be(m + 9, o->user_ref);
-    store_u32_be(m + 13, e->qty);
-    store_u64_be(m + 17, (uint64_t)e->px);
-    m[25] = liquidity(e);
-    store_u64_be(m + 26, e->ref2);
+    store_u64_be(m.time, ex_midnight_ns(x, x->now));
+    store_u32_be(m.user_ref, o->user_ref);
+    store_u32_be(m.qty, e->qty);
+    store_u64_be(m.px, (uint64_t)e->px);
+    store_u64_be(m.match, e->ref2);
     if (ex_fault(x, x->cfg.faults.late_fill_ppm) && late &&
         heap_push(&x->due, x->now + x->cfg.faults.late_fill_ns, DUE_FILL, x->late_free, 0)) {
         x->late_free = late->next;
         *late = (struct ex_late){
             .match = e->ref2, .member = o->member, .symbol = o->symbol, .len = sizeof m};
-        memcpy(late->bytes, m, sizeof m);
+        memcpy(late->bytes, &m, sizeof m);
         x->stats.untold++;
         ex_account(x, o->member, o->symbol)->untold++;
         ex_reckon(x);
         return;
     }
-    memcpy(begin(x, o->member, 'E', sizeof m), m, sizeof m);
-    end(x, o->member, m, sizeof m);
+    memcpy(begin(x, o->member, 'E', sizeof m), &m, sizeof m);
+    end(x, o->member, &m, sizeof m);
 }
 
 void reply_late(struct exchange *x, uint32_t index)
@@ -207,11 +221,11 @@ static void filled(struct exchange *x, struct ex_order *o, const struct match_ev
 static void cancelled(struct exchange *x, struct ex_order *o, const struct match_event *e)
 {
     release(x, o);
-    uint8_t *m = begin(x, o->member, 'C', 18);
-    store_u32_be(m + 9, o->user_ref);
-    store_u32_be(m + 13, e->qty);
-    m[17] = e->why;
-    end(x, o->member, m, 18);
+    struct ouch_canceled *m = begin(x, o->member, 'C', sizeof *m);
+    store_u32_be(m->user_ref, o->user_ref);
+    store_u32_be(m->qty, e->qty);
+    m->reason = e->why;
+    end(x, o->member, m, sizeof *m);
     o->open -= e->qty < o->open ? e->qty : o->open;
     if (!o->open)
         orders_free(x, o);
@@ -220,15 +234,15 @@ static void cancelled(struct exchange *x, struct ex_order *o, const struct match
 static void prevented(struct exchange *x, struct ex_order *o, const struct match_event *e)
 {
     release(x, o);
-    uint8_t *m = begin(x, o->member, 'D', 32);
-    store_u32_be(m + 9, o->user_ref);
-    store_u32_be(m + 13, e->qty);
-    m[17] = 'Q';
-    store_u32_be(m + 18, e->qty);
-    store_u64_be(m + 22, (uint64_t)e->px);
-    m[30] = e->maker ? 'A' : 'R';
-    m[31] = (uint8_t)('0' + x->cfg.stp);
-    end(x, o->member, m, 32);
+    struct ouch_aiq_canceled *m = begin(x, o->member, 'D', sizeof *m);
+    store_u32_be(m->user_ref, o->user_ref);
+    store_u32_be(m->decrement, e->qty);
+    m->reason = 'Q';
+    store_u32_be(m->prevented, e->qty);
+    store_u64_be(m->px, (uint64_t)e->px);
+    m->liquidity = e->maker ? 'A' : 'R';
+    m->strategy = (uint8_t)('0' + x->cfg.stp);
+    end(x, o->member, m, sizeof *m);
     o->open -= e->qty < o->open ? e->qty : o->open;
     if (!o->open)
         orders_free(x, o);
@@ -247,12 +261,12 @@ static void broken(struct exchange *x, const struct match_event *e)
     a->fees -= e->fee;
     a->bought -= bought ? e->qty : 0;
     a->sold -= bought ? 0 : e->qty;
-    uint8_t *m = begin(x, e->owner, 'B', 36);
-    store_u32_be(m + 9, (uint32_t)e->token);
-    store_u64_be(m + 13, e->ref2);
-    m[21] = 'S';
-    memset(m + 22, ' ', 14);
-    end(x, e->owner, m, 36);
+    struct ouch_broken *m = begin(x, e->owner, 'B', sizeof *m);
+    store_u32_be(m->user_ref, (uint32_t)e->token);
+    store_u64_be(m->match, e->ref2);
+    m->reason = 'S';
+    memset(m->clordid, ' ', OUCH_CLORDID);
+    end(x, e->owner, m, sizeof *m);
 }
 
 void reply_event(struct exchange *x, const struct match_event *e)
@@ -300,33 +314,33 @@ void reply_event(struct exchange *x, const struct match_event *e)
 void reply_system(struct exchange *x, uint8_t code)
 {
     for (uint32_t i = 0; i < x->cfg.members; i++) {
-        uint8_t *m = begin(x, i, 'S', 10);
-        m[9] = code;
-        end(x, i, m, 10);
+        struct ouch_system *m = begin(x, i, 'S', sizeof *m);
+        m->event = code;
+        end(x, i, m, sizeof *m);
     }
 }
 
 void reply_query(struct exchange *x, uint32_t member)
 {
-    uint8_t *m = begin(x, member, 'Q', 13);
-    store_u32_be(m + 9, x->member[member].last_ref + 1);
-    end(x, member, m, 13);
+    struct ouch_query_response *m = begin(x, member, 'Q', sizeof *m);
+    store_u32_be(m->next_ref, x->member[member].last_ref + 1);
+    end(x, member, m, sizeof *m);
 }
 
 void reply_cancel_rejected(struct exchange *x, uint32_t member, uint32_t user_ref)
 {
-    uint8_t *m = begin(x, member, 'I', 13);
-    store_u32_be(m + 9, user_ref);
-    end(x, member, m, 13);
+    struct ouch_cancel_pending *m = begin(x, member, 'I', sizeof *m);
+    store_u32_be(m->user_ref, user_ref);
+    end(x, member, m, sizeof *m);
 }
 
 void reply_modified(struct exchange *x, const struct ex_order *o)
 {
-    uint8_t *m = begin(x, o->member, 'M', 18);
-    store_u32_be(m + 9, o->user_ref);
-    m[13] = (uint8_t)o->side;
-    store_u32_be(m + 14, o->open);
-    end(x, o->member, m, 18);
+    struct ouch_modified *m = begin(x, o->member, 'M', sizeof *m);
+    store_u32_be(m->user_ref, o->user_ref);
+    m->side = (uint8_t)o->side;
+    store_u32_be(m->qty, o->open);
+    end(x, o->member, m, sizeof *m);
 }
 
 /* Mass cancel, disable and enable: what was asked for comes back, without options. */

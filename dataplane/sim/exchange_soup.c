@@ -3,15 +3,15 @@
  * log or a snapshot, heartbeats, silence, logout. Bytes in, bytes out; a member's bytes may come cut
  * anywhere. What is not a packet is counted and ends the connection.
  */
+#include "order/soup.h"
 #include "sim/exchange_internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
-enum { LOGIN_BYTES = 47, LOGIN_BYTES_TIMEOUT = 52, PORT_ORDERS = 0, PORT_SNAPSHOTS = 1 };
+enum { PORT_ORDERS = 0, PORT_SNAPSHOTS = 1 };
 
 int soup_open(struct exchange *x)
 {
@@ -26,10 +26,6 @@ int soup_open(struct exchange *x)
     x->conn_next = EX_NEVER;
     for (uint32_t i = 0; i < x->cfg.members; i++) {
         struct ex_member *k = &x->member[i];
-        memset(k->user, ' ', sizeof k->user);
-        memset(k->password, ' ', sizeof k->password);
-        memcpy(k->user, x->cfg.member_user[i], strnlen(x->cfg.member_user[i], 6));
-        memcpy(k->password, x->cfg.member_password[i], strnlen(x->cfg.member_password[i], 10));
         k->connection = -1;
         if (ring_open(&k->log, EX_REPLY_BYTES, EX_REPLIES) != 0)
             return -ENOMEM;
@@ -83,10 +79,10 @@ static uint8_t *put(struct exchange *x, struct ex_conn *c, uint32_t bytes)
     return out;
 }
 
-static void put_bare(struct exchange *x, struct ex_conn *c, char type)
+static void put_bare(struct exchange *x, struct ex_conn *c, uint8_t type)
 {
-    if (room(c, 3))
-        memcpy(put(x, c, 3), (uint8_t[3]){0, 1, (uint8_t)type}, 3);
+    if (room(c, SOUP_HEADER))
+        soup_put_empty(put(x, c, SOUP_HEADER), type);
 }
 
 /* The member is no longer connected. */
@@ -181,26 +177,24 @@ static int queue(struct exchange *x, uint32_t connection, const uint8_t *frame, 
     x->inputs++;
     in->connection = connection;
     in->generation = c->generation;
-    in->type = frame[2];
-    in->len = (uint16_t)(len - 1);
-    memcpy(in->bytes, frame + 3, len - 1);
+    in->len = (uint16_t)len;
+    memcpy(in->bytes, frame, len);
     ex_reckon(x);
     return 0;
 }
 
 /* One whole packet; 1: the connection ends. */
-static int packet(struct exchange *x, uint32_t connection, const uint8_t *frame, uint32_t len,
-                  uint64_t now)
+static int packet(struct exchange *x, uint32_t connection, const struct soup_frame *f, uint64_t now)
 {
-    switch (frame[2]) {
-    case 'R':
-    case '+':
+    switch (f->type) {
+    case SOUP_CLIENT_HEARTBEAT:
+    case SOUP_DEBUG:
         return 0;
-    case 'L':
-    case 'U':
-    case 'O':
-        if (len - 1 <= EX_INPUT_BYTES)
-            return queue(x, connection, frame, len, now);
+    case SOUP_LOGIN_REQUEST:
+    case SOUP_UNSEQUENCED:
+    case SOUP_LOGOUT_REQUEST:
+        if (f->bytes <= EX_INPUT_BYTES)
+            return queue(x, connection, f->payload - SOUP_HEADER, f->bytes, now);
         break;
     default:
         break;
@@ -217,111 +211,79 @@ int exchange_receive(struct exchange *x, int connection, const uint8_t *bytes, u
     c->last_rx = now;
     while (n && (c->state == CONN_LOGIN || c->state == CONN_UP)) {
         uint32_t want = c->in_len < 2 ? 2 : 2u + load_u16_be(c->in), take = want - c->in_len;
+        struct soup_frame f;
         take = take < n ? take : n;
         memcpy(c->in + c->in_len, bytes, take);
         c->in_len += take;
         bytes += take;
         n -= take;
-        if (c->in_len < 2)
-            continue;
-        uint32_t len = load_u16_be(c->in);
-        if (len == 0 || len > EX_FRAME_MAX) {
+        int whole = soup_next(c->in, c->in_len, &f);
+        if (whole < 0 || (c->in_len >= 2 && load_u16_be(c->in) > EX_FRAME_MAX)) {
             x->stats.malformed++;
             return 1;
         }
-        if (c->in_len < 2 + len)
+        if (!whole)
             continue;
         c->in_len = 0;
-        if (packet(x, (uint32_t)connection, c->in, len, now))
+        if (packet(x, (uint32_t)connection, &f, now))
             return 1;
     }
     return 0;
 }
 
-static int same(const char *have, const uint8_t *given, uint32_t n)
+/* As text of a field of so many bytes, capitals as small letters. */
+static int same(const char *have, const char *given, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        if (toupper((unsigned char)have[i]) != toupper(given[i]))
-            return 0;
-    return 1;
+    return strncasecmp(have, given, n) == 0;
 }
 
-static int find_member(const struct exchange *x, const uint8_t *login)
+static int find_member(const struct exchange *x, const struct soup_login *l)
 {
     for (uint32_t i = 0; i < x->cfg.members; i++)
-        if (same(x->member[i].user, login, 6) && same(x->member[i].password, login + 6, 10))
+        if (same(x->cfg.member_user[i], l->user, SOUP_USER) &&
+            same(x->cfg.member_password[i], l->password, SOUP_PASSWORD))
             return (int)i;
     return -1;
 }
 
-/* A number in ASCII, padded left with spaces; UINT64_MAX when it is none. */
-static uint64_t number(const uint8_t *p, uint32_t n)
+static void refuse(struct exchange *x, struct ex_conn *c, uint8_t why)
 {
-    uint64_t v = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (p[i] == ' ' && v == 0)
-            continue;
-        if (p[i] < '0' || p[i] > '9' || v > UINT64_MAX / 16)
-            return UINT64_MAX;
-        v = v * 10 + (p[i] - '0');
-    }
-    return v;
-}
-
-/* Blank, or ours; padded on the left. */
-static int session_fits(const struct exchange *x, const uint8_t *p)
-{
-    uint32_t from = 0, n = 10;
-    while (from < 10 && p[from] == ' ')
-        from++;
-    while (n && x->session[n - 1] == ' ')
-        n--;
-    return from == 10 || (10 - from == n && memcmp(p + from, x->session, n) == 0) ||
-           memcmp(p, x->session, 10) == 0;
-}
-
-static void refuse(struct exchange *x, struct ex_conn *c, char why)
-{
-    if (room(c, 4))
-        memcpy(put(x, c, 4), (uint8_t[4]){0, 2, 'J', (uint8_t)why}, 4);
+    if (room(c, sizeof(struct soup_login_rejected)))
+        soup_put_rejected(put(x, c, sizeof(struct soup_login_rejected)), why);
     close_soon(x, c);
 }
 
 static void let_in(struct exchange *x, struct ex_conn *c, int member, uint64_t from)
 {
-    char text[32];
     c->state = CONN_UP;
     c->member = member;
     c->cursor = from;
     c->ending |= x->stats.day == PN_DAY_OVER;
     x->member[member].seen |= c->port == PORT_ORDERS;
-    uint8_t *out = put(x, c, 33);
-    memcpy(out, (uint8_t[3]){0, 31, 'A'}, 3);
-    memcpy(out + 3, x->session, 10);
-    snprintf(text, sizeof text, "%20llu", (unsigned long long)from);
-    memcpy(out + 13, text, 20);
+    soup_put_accepted(put(x, c, sizeof(struct soup_login_accepted)), x->cfg.session, from);
     x->stats.logins++;
     look_at(x, x->now);
 }
 
-static void login(struct exchange *x, struct ex_conn *c, const struct ex_input *in)
+static void login(struct exchange *x, struct ex_conn *c, const struct soup_frame *f)
 {
-    uint64_t unused;
-    if (c->state != CONN_LOGIN || (in->len != LOGIN_BYTES && in->len != LOGIN_BYTES_TIMEOUT)) {
+    struct soup_login l;
+    uint64_t unused, from;
+    if (c->state != CONN_LOGIN || soup_read_login(f, &l) != 0) {
         x->stats.malformed++;
         close_soon(x, c);
         return;
     }
-    int member = find_member(x, in->bytes);
-    uint64_t from = number(in->bytes + 26, 20);
+    int member = find_member(x, &l);
+    from = l.sequence;
     if (member < 0) {
-        refuse(x, c, 'A');
+        refuse(x, c, SOUP_REFUSED_AUTH);
         return;
     }
     struct ex_member *k = &x->member[member];
-    if (from == UINT64_MAX || !session_fits(x, in->bytes + 16) ||
+    if ((l.session[0] && strncmp(l.session, x->cfg.session, SOUP_SESSION) != 0) ||
         (c->port == PORT_SNAPSHOTS && glimpse_take(x, c) != 0)) {
-        refuse(x, c, 'S');
+        refuse(x, c, SOUP_REFUSED_SESSION);
         return;
     }
     if (c->port == PORT_ORDERS) {
@@ -335,7 +297,7 @@ static void login(struct exchange *x, struct ex_conn *c, const struct ex_input *
     from = from == 0 || from > c->source->next ? c->source->next : from;
     if (from < c->source->next && !ring_get(c->source, from, &unused)) {
         k->connection = c->port == PORT_ORDERS ? -1 : k->connection;
-        refuse(x, c, 'S');
+        refuse(x, c, SOUP_REFUSED_SESSION);
         return;
     }
     let_in(x, c, member, from);
@@ -361,12 +323,14 @@ void soup_input(struct exchange *x, uint32_t index)
 {
     struct ex_input *in = &x->input[index];
     struct ex_conn *c = &x->conn[in->connection];
+    struct soup_frame f;
+    soup_next(in->bytes, in->len, &f);
     if (c->generation == in->generation && c->state != CONN_CLOSING && c->state != CONN_FREE) {
-        if (in->type == 'L' && c->state != CONN_DEAD)
-            login(x, c, in);
-        else if (in->type == 'U' && c->member >= 0 && c->port == PORT_ORDERS)
-            ouch_message(x, (uint32_t)c->member, in->bytes, in->len);
-        else if (in->type == 'O')
+        if (f.type == SOUP_LOGIN_REQUEST && c->state != CONN_DEAD)
+            login(x, c, &f);
+        else if (f.type == SOUP_UNSEQUENCED && c->member >= 0 && c->port == PORT_ORDERS)
+            ouch_message(x, (uint32_t)c->member, f.payload, f.payload_bytes);
+        else if (f.type == SOUP_LOGOUT_REQUEST)
             close_soon(x, c);
         else if (c->state != CONN_DEAD) {
             x->stats.malformed++;
@@ -398,7 +362,7 @@ static void pump(struct exchange *x, struct ex_conn *c, uint64_t now)
         c->cursor++;
     }
     if (c->ending) {
-        put_bare(x, c, 'Z');
+        put_bare(x, c, SOUP_END_OF_SESSION);
         close_soon(x, c);
     }
 }
@@ -454,7 +418,7 @@ void soup_beat(struct exchange *x)
         }
         pump(x, c, x->now);
         if (c->state == CONN_UP && x->now - c->last_tx >= beat_ns(x))
-            put_bare(x, c, 'H');
+            put_bare(x, c, SOUP_SERVER_HEARTBEAT);
         uint64_t next = conn_next_ns(x, c);
         /* A buffer that is full of heartbeats is looked at again a heartbeat later. */
         if (next <= x->now)
