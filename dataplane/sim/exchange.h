@@ -15,9 +15,13 @@ struct agents;
 
 struct exchange *exchange_open(const struct pn_exchange_config *cfg, struct error *e);
 void exchange_close(struct exchange *x);
-/* Time goes on to now_ns: agents act, the clock's events happen, what is due is published. */
-void exchange_run(struct exchange *x, uint64_t now_ns);
-/* When exchange_run next has something to do; UINT64_MAX: never. */
+/*
+ * Time goes on to now_ns: agents act, the clock's events happen, what is due is published. Returns
+ * the time it came to: earlier than now_ns when no room was left for datagrams, which are then to be
+ * taken (exchange_market_data) before it is called again.
+ */
+uint64_t exchange_run(struct exchange *x, uint64_t now_ns);
+/* When there is next something to run or to take (datagrams, bytes); UINT64_MAX: never. */
 uint64_t exchange_next_ns(const struct exchange *x);
 
 /*

@@ -85,12 +85,27 @@ struct pn_exchange_config {
     uint32_t silence_ms;   /* a member silent for so long is dropped */
     int64_t maker_fee;     /* money (1e-8) a share */
     int64_t taker_fee;
+    uint64_t gather_ns;   /* a datagram waits so long for more messages; 0 = one an event */
+    uint64_t store_bytes; /* messages kept for re-requests; 0 = 64 MiB; a power of two */
+    uint32_t payload_max; /* of a datagram; 0 = 1400 */
+    uint32_t lines;       /* 1 or 2; 0 = 2 */
+    uint32_t no_agents;   /* 1: nobody but the members trades */
+    uint32_t reserved;
     char session[16]; /* MoldUDP64 and SoupBinTCP, up to ten characters */
     struct pn_exchange_faults faults;
     char member_user[16][8];
     char member_password[16][12];
     struct pn_flow_model flow[8];
     struct pn_exchange_symbol symbol[1024];
+};
+
+/* Where the day stands. */
+enum pn_exchange_day {
+    PN_DAY_START = 0, /* directory and the like are being sent */
+    PN_DAY_PRE_OPEN = 1,
+    PN_DAY_OPEN = 2,
+    PN_DAY_CLOSED = 3, /* after the closing cross */
+    PN_DAY_OVER = 4    /* last message sent; re-requests are still served */
 };
 
 struct pn_exchange_stats {
@@ -108,6 +123,11 @@ struct pn_exchange_stats {
     uint64_t logins, disconnects;
     uint64_t rerequests;
     uint64_t faults; /* of any kind, done so far */
+    uint64_t reply_bytes;
+    uint64_t open_orders; /* of members */
+    uint64_t untold;      /* acknowledgements, fills and broken trades not yet told: faults */
+    uint64_t overflow;    /* datagrams and members' messages for which there was no room */
+    uint64_t day;         /* enum pn_exchange_day */
     uint64_t digest;
 };
 
@@ -118,6 +138,7 @@ struct pn_exchange_member {
     uint64_t fills;
     uint64_t bought, sold;
     uint64_t open_orders;
+    uint64_t untold; /* fills and broken trades of it that the member was not yet told of */
 };
 
 struct pn_exchange_order {
