@@ -24,9 +24,10 @@ struct daemon {
     struct recovery *recovery;
     struct shard *shard[PN_SHARDS_MAX];
     uint32_t shards;
-    uint32_t ended; /* leave no state behind */
-    uint32_t keep;  /* told to leave it anyway */
-    uint32_t dpdk;  /* DPDK runs */
+    uint32_t ended;  /* leave no state behind */
+    uint32_t keep;   /* told to leave it anyway */
+    uint32_t dpdk;   /* DPDK runs */
+    uint32_t trades; /* one of the shards does */
     /* The housekeeper's. */
     uint64_t commands;     /* number of the last one done */
     uint64_t given_before; /* ... of the last one given when the configuration was read */

@@ -42,6 +42,21 @@ static int open_shards(struct daemon *d, struct error *e)
     return rc;
 }
 
+/* Orders: the journal is read and the sockets are made by the user that will write them. */
+static int open_desk(struct daemon *d, struct error *e)
+{
+    const struct pn_trade_control *trade = control_trade(&d->control);
+    if (!trade->config.traded)
+        return 0;
+    if (d->cfg.trade_shard >= d->shards)
+        return error_set(e, -EINVAL, "trade_shard %u: there are %u shards", d->cfg.trade_shard,
+                         d->shards);
+    struct shard *s = d->shard[d->cfg.trade_shard];
+    d->trades = 1;
+    int rc = shard_open_desk(s, trade, e);
+    return rc ? rc : venue_start(s->venue, e);
+}
+
 /* Needs its rights: devices, programs on interfaces, memory for them. */
 static int open_ports(struct daemon *d, struct error *e)
 {
@@ -93,12 +108,14 @@ static int start_helpers(struct daemon *d, struct error *e)
     return rc ? rc : recovery_start(&d->recovery, &d->cfg, shard, e);
 }
 
-static uint32_t seccomp_profile(const struct pn_live_config *cfg)
+static uint32_t seccomp_profile(const struct pn_live_config *cfg, int trades)
 {
     uint32_t profile = SECCOMP_ANY;
     for (uint32_t i = 0; i < cfg->ports; i++)
         if (cfg->port[i].kind == PN_PORT_AF_XDP || cfg->port[i].kind == PN_PORT_DPDK)
             profile |= SECCOMP_DEVICE;
+    if (trades)
+        profile |= SECCOMP_ORDERS;
     return profile;
 }
 
@@ -124,20 +141,24 @@ int daemon_open(struct daemon *d, struct error *e)
         rc = privileges_drop(&d->identity, e);
     if (rc == 0)
         rc = start_helpers(d, e);
+    if (rc == 0)
+        rc = open_desk(d, e);
     for (uint32_t i = 0; i < d->shards && rc == 0; i++) {
         shard_publish_ports(d->shard[i]);
         rc = shard_start(d->shard[i], e);
     }
     if (rc == 0 && d->cfg.seccomp)
-        rc = seccomp_apply(seccomp_profile(&d->cfg), e);
+        rc = seccomp_apply(seccomp_profile(&d->cfg, d->trades), e);
     return rc;
 }
 
 void daemon_close(struct daemon *d)
 {
     recovery_stop(d->recovery);
-    for (uint32_t i = 0; i < d->shards; i++)
+    for (uint32_t i = 0; i < d->shards; i++) {
         shard_stop(d->shard[i]);
+        shard_close_desk(d->shard[i]);
+    }
     recorder_close(d->recorder);
     for (uint32_t i = 0; i < d->shards; i++) {
         /* A failed start leaves what it found. */

@@ -11,6 +11,7 @@
 #include "api.h"
 #include "base/ticks.h"
 #include "config.h"
+#include "desk_internal.h"
 #include "digest.h"
 #include "pipeline.h"
 #include "shm/view.h"
@@ -280,4 +281,13 @@ uint64_t pn_engine_orders(struct pn_engine *engine, uint32_t instrument, uint32_
 struct pn_view *pn_engine_view(struct pn_engine *engine)
 {
     return &engine->view;
+}
+
+int engine_open_desk(struct pn_engine *engine, const struct pn_trade_control *control,
+                     struct desk **out, struct error *e)
+{
+    int rc = start(engine);
+    if (rc != 0)
+        return error_set(e, rc, "an engine without inputs cannot be replayed");
+    return desk_open(out, &engine->region, &engine->pipeline, control, e);
 }

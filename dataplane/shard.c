@@ -174,12 +174,22 @@ static void *run(void *arg)
                                    .tv_sec = s->cfg->shard[s->number].idle_sleep_us / 1000000};
     uint64_t beaten = 0, loops = 0, frames = p->counters->frames, idle = 0;
     struct pipeline_limits limits = {.until_ns = UINT64_MAX};
-    while (PN_LIKELY(!__atomic_load_n(&s->stop, __ATOMIC_RELAXED))) {
+    if (s->desk)
+        shard_trade_begin(s);
+    for (;;) {
         uint64_t now = clock_now(s->clock, &s->last_ns);
+        if (PN_UNLIKELY(__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) &&
+            (!s->desk || shard_trade_wind_down(s, now)))
+            break;
         p->port->now_ns = now;
         loops++;
+        uint64_t before = p->counters->frames;
         if (pipeline_fill(p)) {
+            if (s->desk)
+                desk_watch(s->desk, &limits);
             pipeline_apply(p, &limits);
+            if (s->desk)
+                desk_books(s->desk, &limits);
             idle = 0;
             if (s->live && p->counters->frames != frames)
                 note_latency(s);
@@ -189,6 +199,8 @@ static void *run(void *arg)
         } else if (++idle > SPINS_BEFORE_SLEEP && (pause.tv_nsec | pause.tv_sec)) {
             nanosleep(&pause, NULL);
         }
+        if (s->desk)
+            shard_trade(s, now, p->counters->frames != before);
         if (PN_UNLIKELY(now - beaten >= BEAT_NS)) {
             beat(s, now, loops);
             beaten = now;

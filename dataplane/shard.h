@@ -9,6 +9,8 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "desk.h"
+#include "live/venue.h"
 #include "pipeline.h"
 #include "shm/abi_control.h"
 
@@ -26,6 +28,9 @@ struct shard {
     struct io_port *port;                /* all of them as one; owns them */
     uint32_t live;                       /* frames carry the present time: latency makes sense */
     uint32_t attached;                   /* the state was there before */
+    struct desk *desk;                   /* NULL: this shard does not trade */
+    struct venue *venue;                 /* its order sessions' sockets */
+    uint64_t winding_ns;                 /* told to end since then */
     uint64_t last_ns;
     pthread_t thread;
     uint32_t started;
@@ -35,6 +40,13 @@ struct shard {
 /* Makes or takes over the state segment and declares the channels. */
 int shard_open(struct shard *s, const struct pn_live_config *cfg, uint32_t number,
                const struct clock *clock, struct error *e);
+/* Makes it trade; its journal is read. (shard_trade.c) */
+int shard_open_desk(struct shard *s, const struct pn_trade_control *trade, struct error *e);
+void shard_close_desk(struct shard *s);
+/* Called by its thread. fresh: frames have come since the last call. */
+void shard_trade_begin(struct shard *s);
+void shard_trade(struct shard *s, uint64_t now, int fresh);
+int shard_trade_wind_down(struct shard *s, uint64_t now);
 /* Opens its ports, which are then one: shard->port. */
 int shard_open_ports(struct shard *s, struct error *e);
 /* Starts its thread, pinned where the configuration says so. */
