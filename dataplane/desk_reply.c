@@ -177,7 +177,7 @@ int desk_receive(struct desk *d, uint32_t session, const uint8_t *bytes, uint32_
     d->now_ns = now_ns;
     if (d->journal)
         journal_at(d->journal, now_ns, d->p->counters->messages);
-    while (n) {
+    for (int more = 1; more;) {
         uint32_t used = 0;
         int count =
             session_receive(d->session[session], bytes, n, now_ns, &used, reply, DESK_REPLIES);
@@ -188,8 +188,7 @@ int desk_receive(struct desk *d, uint32_t session, const uint8_t *bytes, uint32_
         desk_session_news(d, session);
         bytes += used;
         n -= used;
-        if (!used && !count)
-            break;
+        more = n || count == DESK_REPLIES;
     }
     return 0;
 }
