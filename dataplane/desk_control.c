@@ -94,6 +94,8 @@ static void take_ladder(struct desk *d)
 {
     const struct pn_kill_words *now = &d->control->kill;
     struct pn_kill_words *had = &d->seen->kill;
+    /* Read first: whoever gives a release has lowered its words before. */
+    uint64_t release = __atomic_load_n(&now->release, __ATOMIC_ACQUIRE);
     take_word(d, &had->firm, &now->firm, PN_SCOPE_FIRM, 0);
     for (uint32_t i = 0; i < PN_VENUES_MAX; i++)
         take_word(d, &had->venue[i], &now->venue[i], PN_SCOPE_VENUE, i);
@@ -101,7 +103,8 @@ static void take_ladder(struct desk *d)
         take_word(d, &had->strategy[i], &now->strategy[i], PN_SCOPE_STRATEGY, i);
     for (uint32_t i = 0; i < d->slots; i++)
         take_word(d, &had->instrument[i], &now->instrument[i], PN_SCOPE_INSTRUMENT, i);
-    uint64_t release = __atomic_load_n(&now->release, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < PN_ACCOUNTS_MAX; i++)
+        take_word(d, &had->account[i], &now->account[i], PN_SCOPE_ACCOUNT, i);
     if (release == had->release)
         return;
     had->release = release;

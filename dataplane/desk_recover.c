@@ -80,7 +80,9 @@ static void redo_session(struct recovery *v, const struct pn_journal_record *r)
 
 static void redo_kill(struct recovery *v, const struct pn_journal_record *r)
 {
-    if (r->u[2] == PN_BY_GATE && r->u[1] <= PN_SCOPE_ACCOUNT && r->u[0] <= PN_KILL_DISCONNECT)
+    if (r->u[2] == PN_BY_OPERATOR && r->u[1] <= PN_SCOPE_ACCOUNT)
+        gate_word(v->d->gate, (enum pn_kill_scope)r->u[1], r->slot, r->u[0]);
+    else if (r->u[2] == PN_BY_GATE && r->u[1] <= PN_SCOPE_ACCOUNT && r->u[0] <= PN_KILL_DISCONNECT)
         gate_latch(v->d->gate, (enum pn_kill_scope)r->u[1], r->slot, (enum pn_kill)r->u[0],
                    PN_BY_JOURNAL, r->now_ns);
 }

@@ -135,6 +135,8 @@ static void again_kill(struct desk *d, struct desk_script *s, const struct pn_jo
         k->strategy[i] = r->u[0];
     else if (scope == PN_SCOPE_INSTRUMENT && i < PN_TRADED_MAX)
         k->instrument[i] = r->u[0];
+    else if (scope == PN_SCOPE_ACCOUNT && i < PN_ACCOUNTS_MAX)
+        k->account[i] = r->u[0];
     next(s);
     s->out->inputs++;
 }

@@ -40,6 +40,8 @@ void gate_cancel(struct gate *g, uint32_t slot, uint64_t now_ns);
 
 /* What an order still has outstanding becomes less, by fill, cancel, reject or its end. */
 void gate_release(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty);
+/* An order has come to its end, however it did: one less is working on that side. */
+void gate_done(struct gate *g, uint32_t slot, uint32_t side);
 /* The gate counts an order that was found again after a restart as if it had just passed. */
 void gate_adopt(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty);
 /* A fill: position has been updated; may latch (fills in the window). Returns what it latched. */
@@ -64,19 +66,15 @@ uint32_t gate_refresh(struct gate *g, const struct pn_trade_control *c, uint64_t
 /* The rung in force for a slot: firm, venue, strategy, instrument, whichever is highest. */
 uint32_t gate_level(const struct gate *g, uint32_t slot);
 
-enum pn_kill_scope {
-    PN_SCOPE_FIRM = 0,
-    PN_SCOPE_VENUE = 1,
-    PN_SCOPE_STRATEGY = 2,
-    PN_SCOPE_INSTRUMENT = 3,
-    PN_SCOPE_ACCOUNT = 4
-};
-enum pn_kill_by { PN_BY_OPERATOR = 1, PN_BY_GATE = 2, PN_BY_HEARTBEAT = 3, PN_BY_JOURNAL = 4 };
-
 /* Puts a rung on, latched: only a release takes it away. Also used when a journal is recovered. */
 void gate_latch(struct gate *g, enum pn_kill_scope scope, uint32_t index, enum pn_kill level,
                 enum pn_kill_by by, uint64_t now_ns);
-/* A release of that number: latches that came before it are gone (also from a journal). */
+/* A kill word, as a journal tells of it: raises its scope's rung, or is the release of it. */
+void gate_word(struct gate *g, enum pn_kill_scope scope, uint32_t index, uint64_t word);
+/*
+ * A release of that number (also from a journal). Rungs go that were put on before it and whose
+ * kill words it has lowered: the words' counts have moved on.
+ */
 void gate_release_latches(struct gate *g, uint64_t release);
 
 /* Latches that have come since the last call, for the journal; returns how many were stored. */

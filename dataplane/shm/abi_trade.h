@@ -169,10 +169,22 @@ enum pn_kill {
     PN_KILL_DISCONNECT = 5 /* and the session ends */
 };
 
+/* What a rung is put on. */
+enum pn_kill_scope {
+    PN_SCOPE_FIRM = 0,
+    PN_SCOPE_VENUE = 1,
+    PN_SCOPE_STRATEGY = 2,
+    PN_SCOPE_INSTRUMENT = 3,
+    PN_SCOPE_ACCOUNT = 4
+};
+
+/* Who put a rung on. */
+enum pn_kill_by { PN_BY_OPERATOR = 1, PN_BY_GATE = 2, PN_BY_HEARTBEAT = 3, PN_BY_JOURNAL = 4 };
+
 /*
  * Kill words: level in the low byte, a count of requests above. Whoever may write the segment may
  * raise one (compare and exchange); only `resume` lowers, and the data plane keeps its own latch
- * until release is higher than the release it has seen.
+ * until release is higher than the release it has seen and the word, its count raised, is lower.
  */
 struct pn_kill_words {
     uint64_t firm;
@@ -180,6 +192,7 @@ struct pn_kill_words {
     uint64_t strategy[32];
     uint64_t instrument[1024]; /* by slot */
     uint64_t release;          /* raised by resume, together with lowering words */
+    uint64_t account[8];
     uint64_t reserved[6];
 };
 

@@ -14,13 +14,16 @@
 /* Each copies a whole record in under its lock and raises the epoch. 0 or -EINVAL. */
 int pn_trade_set_params(struct pn_trade_control *c, uint32_t slot, const struct pn_quote_params *p);
 int pn_trade_set_limits(struct pn_trade_control *c, uint32_t slot, const struct pn_slot_limits *l);
-/* scope: 0 firm, 2 strategy, 4 account (enum pn_kill_scope). */
+/* scope: PN_SCOPE_FIRM (index 0), PN_SCOPE_STRATEGY, PN_SCOPE_ACCOUNT. */
 int pn_trade_set_group(struct pn_trade_control *c, uint32_t scope, uint32_t index,
                        const struct pn_group_limits *l);
 int pn_trade_set_rate(struct pn_trade_control *c, uint32_t session, const struct pn_rate_limits *l);
-/* Raises a kill word to level at least; any process that may write the segment. */
+/* Raises a kill word to level at least (enum pn_kill); any process that may write the segment. */
 int pn_trade_kill(struct pn_trade_control *c, uint32_t scope, uint32_t index, uint32_t level);
-/* Lowers all kill words of a scope (PN_NO_SLOT: every one) and releases what the gate has latched. */
+/*
+ * Lowers a kill word and releases what the gate has latched there; index PN_NO_SLOT: all of a scope,
+ * scope PN_NO_SLOT: all there are.
+ */
 int pn_trade_release(struct pn_trade_control *c, uint32_t scope, uint32_t index);
 /* Puts a request into the ring; its number, or -EAGAIN when the ring is full. */
 int64_t pn_trade_request(struct pn_trade_control *c, const struct pn_order_request *r,

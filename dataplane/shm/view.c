@@ -26,7 +26,7 @@ enum { PAGES_WALKED_MAX = 1 << 16, LEVEL_ORDER_BITS = 24 };
  * Whether to try once more, after so many times: at once at first, then leaving the processor to
  * the writer, until it has been away for so long that it must be dead.
  */
-static int try_again(uint32_t tries, uint64_t *since_ns)
+int view_try_again(uint32_t tries, uint64_t *since_ns)
 {
     if (PN_LIKELY(tries < SPINS))
         return 1;
@@ -93,7 +93,7 @@ int pn_view_top(const struct pn_view *view, uint32_t instrument, struct pn_top *
     const struct pn_book *bk = &view->book[instrument];
     const struct pn_channel *ch = &view->channel[bk->channel % PN_CHANNELS_MAX];
     uint64_t since_ns = 0;
-    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+    for (uint32_t i = 0; view_try_again(i, &since_ns); i++) {
         uint32_t epoch = __atomic_load_n(&ch->epoch, __ATOMIC_ACQUIRE);
         uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
@@ -150,7 +150,7 @@ int pn_view_levels(const struct pn_view *view, uint32_t instrument, uint32_t sid
         return -ENOENT;
     const struct pn_book *bk = &view->book[instrument];
     uint64_t since_ns = 0;
-    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+    for (uint32_t i = 0; view_try_again(i, &since_ns); i++) {
         uint32_t before = seqlock_read(&bk->seq);
         if (before & 1)
             continue;
@@ -228,7 +228,7 @@ int pn_view_port(const struct pn_view *view, uint32_t port, struct pn_port_statu
         return -ENOENT;
     const struct pn_port_status *s = region_section(&view->region, PN_SEC_PORTS);
     uint64_t since_ns = 0;
-    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+    for (uint32_t i = 0; view_try_again(i, &since_ns); i++) {
         uint32_t before = seqlock_read(&s[port].seq);
         if (before & 1)
             continue;
@@ -252,7 +252,7 @@ int pn_view_daemon(const struct pn_view *view, struct pn_daemon *out)
 {
     const struct pn_daemon *d = region_section(&view->region, PN_SEC_DAEMON);
     uint64_t since_ns = 0;
-    for (uint32_t i = 0; try_again(i, &since_ns); i++) {
+    for (uint32_t i = 0; view_try_again(i, &since_ns); i++) {
         uint64_t before = __atomic_load_n(&d->commands, __ATOMIC_ACQUIRE);
         *out = *d;
         __atomic_thread_fence(__ATOMIC_ACQUIRE);

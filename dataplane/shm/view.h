@@ -20,6 +20,12 @@ struct pn_view {
 /* Points v into r, which stays the caller's. */
 void view_bind(struct pn_view *v, const struct region *r);
 
+/*
+ * Whether to try a copy once more, after so many times; *since_ns is 0 before the first. A writer
+ * that stays away for too long must be dead.
+ */
+int view_try_again(uint32_t tries, uint64_t *since_ns);
+
 /* What the channel's condition adds to a book's own reasons to be stale. */
 static inline uint8_t view_channel_why(const struct pn_channel *ch, uint32_t epoch,
                                        uint32_t book_epoch)

@@ -7,6 +7,7 @@
 #include "scan.h"
 #include "shm/abi_control.h"
 #include "shm/abi_trade.h"
+#include "shm/trade.h"
 #include "sim/exchange_config.h"
 #include "sim/flow.h"
 #include "sim/rerequest.h"
