@@ -282,7 +282,7 @@ void gate_cancel(struct gate *g, uint32_t slot, uint64_t now_ns)
     g->status->cancels++;
 }
 
-void gate_adopt(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty)
+void gate_more(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty)
 {
     int64_t value;
     if (slot >= g->slots || side > PN_ASK || px <= 0 || !qty)
@@ -300,9 +300,16 @@ void gate_adopt(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64
     }
     sd->qty += qty;
     sd->value += value;
-    sd->working++;
     price_add(g, s, side, px, qty);
     gate_sum(g, slot);
+}
+
+void gate_adopt(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty)
+{
+    if (slot >= g->slots || side > PN_ASK)
+        return;
+    g->slot[slot].side[side].working++;
+    gate_more(g, slot, side, px, qty);
 }
 
 void gate_release(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty)

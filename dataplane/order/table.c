@@ -211,8 +211,7 @@ struct pn_own_order *table_at(struct table *t, uint32_t place)
 uint32_t table_find(const struct table *t, uint32_t session, uint32_t user_ref)
 {
     uint32_t place = *ref_bucket(t, session, user_ref);
-    while (place &&
-           (t->order[place].user_ref != user_ref || t->order[place].session != session))
+    while (place && (t->order[place].user_ref != user_ref || t->order[place].session != session))
         place = t->link[place].ref_after;
     return place;
 }
@@ -275,7 +274,8 @@ uint32_t table_restore(struct table *t, const struct pn_own_order *o)
     t->link[place].liable = o->filled;
     if (o->venue_ref || o->state != PN_ORDER_SENT)
         t->link[place].flags |= TF_ACKED;
-    table_more(t, place, open);
+    to->leaves += open;
+    gate_adopt(t->gate, to->slot, to->side, to->px, open);
     table_lead(t, place, o->state);
     return place;
 }

@@ -135,8 +135,7 @@ static int execute_done(struct table *t, uint32_t place, const struct pn_reply *
 {
     struct pn_own_order *o = &t->order[place];
     surprise(t, e, TABLE_AFTER_END);
-    if (o->state == PN_ORDER_REJECTED && !(t->link[place].flags & TF_ACKED) &&
-        o->qty > o->filled) {
+    if (o->state == PN_ORDER_REJECTED && !(t->link[place].flags & TF_ACKED) && o->qty > o->filled) {
         table_revive(t, place, o->qty - o->filled);
         acknowledge(t, place);
         return 0;

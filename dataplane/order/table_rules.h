@@ -8,22 +8,22 @@
 #include "shm/abi_trade.h"
 
 enum table_event {
-    EV_ACCEPTED,         /* the venue has it */
-    EV_DEAD,             /* accepted, and ended in the same moment */
-    EV_FILL_PART,        /* executed, something is left */
-    EV_FILL_ALL,         /* executed, nothing is left */
-    EV_CUT_PART,         /* taken off by the venue, something is left */
-    EV_CUT_ALL,          /* taken off, nothing is left: cancelled */
-    EV_REJECTED,         /* the venue will not have it */
-    EV_CANCEL_REJECTED,  /* the cancel has failed */
-    EV_CANCEL_PENDING,   /* the cancel will be done later */
-    EV_GONE,             /* the venue does not know it */
-    EV_SUCCEEDED,        /* its successor has taken its place */
-    EV_KEPT,             /* its successor has failed, it stays */
-    EV_CONFIRMED,        /* nothing is under way any more: all replies are read */
-    EV_SILENCE,          /* no reply in time, or the session is lost */
-    EV_ASK_CANCEL,       /* we are about to cancel it */
-    EV_ASK_REPLACE,      /* we are about to replace it */
+    EV_ACCEPTED,        /* the venue has it */
+    EV_DEAD,            /* accepted, and ended in the same moment */
+    EV_FILL_PART,       /* executed, something is left */
+    EV_FILL_ALL,        /* executed, nothing is left */
+    EV_CUT_PART,        /* taken off by the venue, something is left */
+    EV_CUT_ALL,         /* taken off, nothing is left: cancelled */
+    EV_REJECTED,        /* the venue will not have it */
+    EV_CANCEL_REJECTED, /* the cancel has failed */
+    EV_CANCEL_PENDING,  /* the cancel will be done later */
+    EV_GONE,            /* the venue does not know it */
+    EV_SUCCEEDED,       /* its successor has taken its place */
+    EV_KEPT,            /* its successor has failed, it stays */
+    EV_CONFIRMED,       /* nothing is under way any more: all replies are read */
+    EV_SILENCE,         /* no reply in time, or the session is lost */
+    EV_ASK_CANCEL,      /* we are about to cancel it */
+    EV_ASK_REPLACE,     /* we are about to replace it */
     TABLE_EVENTS
 };
 

@@ -18,11 +18,11 @@ enum {
 };
 
 enum table_flags {
-    TF_ACKED = 1,       /* the venue has said that it has it, in whatever way */
-    TF_CANCEL = 2,      /* a cancel is asked for */
-    TF_REPLACE = 4,     /* a replace is asked for */
-    TF_WAITING = 8,     /* on the list of waits */
-    TF_OVERTAKEN = 16   /* told of by its executions before it was acknowledged */
+    TF_ACKED = 1,     /* the venue has said that it has it, in whatever way */
+    TF_CANCEL = 2,    /* a cancel is asked for */
+    TF_REPLACE = 4,   /* a replace is asked for */
+    TF_WAITING = 8,   /* on the list of waits */
+    TF_OVERTAKEN = 16 /* told of by its executions before it was acknowledged */
 };
 
 struct table_link {
@@ -49,10 +49,10 @@ struct table {
     struct table_link *link;
     uint32_t *by_ref, *by_id; /* place or 0 */
     uint32_t hash_mask, session_step;
-    uint32_t cap;                    /* places, the unused first one included */
-    uint32_t fresh;                  /* next place never used */
-    uint32_t done_first, done_last;  /* oldest first */
-    uint32_t wait_first, wait_last;  /* first asked first */
+    uint32_t cap;                   /* places, the unused first one included */
+    uint32_t fresh;                 /* next place never used */
+    uint32_t done_first, done_last; /* oldest first */
+    uint32_t wait_first, wait_last; /* first asked first */
     uint32_t live, unknown;
     uint32_t held_change; /* by the call under way: struct table_effect's held */
     const struct pn_trade_config *cfg;

@@ -91,14 +91,14 @@ void table_more(struct table *t, uint32_t place, uint32_t qty)
 {
     struct pn_own_order *o = &t->order[place];
     o->leaves += qty;
-    gate_adopt(t->gate, o->slot, o->side, o->px, qty);
+    gate_more(t->gate, o->slot, o->side, o->px, qty);
 }
 
 void table_reprice(struct table *t, uint32_t place, int64_t px)
 {
     struct pn_own_order *o = &t->order[place];
     if (o->leaves) { /* more first: never too little is counted */
-        gate_adopt(t->gate, o->slot, o->side, px, o->leaves);
+        gate_more(t->gate, o->slot, o->side, px, o->leaves);
         gate_release(t->gate, o->slot, o->side, o->px, o->leaves);
     }
     o->px = px;
@@ -161,7 +161,8 @@ void table_revive(struct table *t, uint32_t place, uint32_t open)
     o->reason = 0;
     t->link[place].flags = TF_ACKED;
     table_work_in(t, place);
-    table_more(t, place, open);
+    o->leaves += open;
+    gate_adopt(t->gate, o->slot, o->side, o->px, open);
 }
 
 /* What an event says of what was asked for. */

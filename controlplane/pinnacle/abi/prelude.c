@@ -1,6 +1,8 @@
 /* prelude.c - what the generated extension includes before its own code; nothing else. */
 #include "api.h"
+#include "desk_replay.h"
 #include "live.h"
+#include "market.h"
 #include "order/records.h"
 #include "quote/quoter.h"
 #include "quote/signals.h"
