@@ -248,7 +248,7 @@ static int is_blocked(const struct desk *d, uint32_t slot, const struct pn_top *
 static void climb(struct desk *d, uint32_t slot, uint32_t level)
 {
     uint32_t session = d->cfg->instrument[slot].session;
-    int working = d->position[slot].working_qty[0] || d->position[slot].working_qty[1];
+    uint32_t working = table_slot_live(d->table, slot);
     if (level >= PN_KILL_CANCEL && working)
         desk_cancel_slot(d, slot);
     if (level == PN_KILL_FLATTEN && !working)
@@ -312,7 +312,7 @@ void desk_decide(struct desk *d, uint32_t slot)
     in.blocked = (uint32_t)is_blocked(d, slot, &top);
     in.now_ns = d->now_ns;
     uint32_t extras = 0;
-    if (d->position[slot].working_qty[0] | d->position[slot].working_qty[1])
+    if (table_slot_live(d->table, slot))
         extras = resting(d, slot, &in, extra);
     else if (in.blocked || !s->params_ok || !s->params.sides)
         return;
@@ -327,4 +327,6 @@ void desk_decide(struct desk *d, uint32_t slot)
         (void)desk_send_cancel(d, extra[i]);
     for (uint32_t i = 0; i < n; i++)
         act(d, slot, &action[i]);
+    if (n | extras)
+        desk_publish(d, slot);
 }

@@ -169,8 +169,7 @@ static void on_event(struct desk *d, const struct pipeline_limits *l, uint64_t a
     for (uint32_t s = d->first_slot[ev->instrument]; s; s = d->slot[s - 1].next) {
         if (traded)
             signals_on_trade(&d->signals, s - 1, ev);
-        if (ev->kind <= PN_EV_REPLACE &&
-            (d->position[s - 1].working_qty[0] | d->position[s - 1].working_qty[1]))
+        if (ev->kind <= PN_EV_REPLACE && table_slot_live(d->table, s - 1))
             follow_queue(d, s - 1, l, at);
         d->slot[s - 1].book_dirty = 1;
         desk_dirty(d, s - 1);

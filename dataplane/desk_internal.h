@@ -129,6 +129,8 @@ void desk_reply(struct desk *d, const struct pn_reply *r);
 void desk_effect(struct desk *d, const struct table_effect *e, const struct pn_reply *r);
 void desk_session_news(struct desk *d, uint32_t session);
 void desk_value(struct desk *d, uint32_t slot);
+/* What is outstanding, for readers. */
+void desk_publish(struct desk *d, uint32_t slot);
 
 /* desk_control.c */
 void desk_refresh(struct desk *d);

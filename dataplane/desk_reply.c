@@ -2,6 +2,7 @@
  * desk_reply.c - what venues say: recorded first, then applied to orders, positions and limits.
  */
 #include "desk_internal.h"
+#include "shm/seqlock.h"
 
 static void ring_fill(struct desk *d, const struct pn_fill *fill)
 {
@@ -109,6 +110,15 @@ static void break_fill(struct desk *d, const struct table_effect *e)
     desk_value(d, e->slot);
 }
 
+void desk_publish(struct desk *d, uint32_t slot)
+{
+    struct pn_position *p = &d->position[slot];
+    seqlock_begin(&p->seq);
+    for (uint32_t side = 0; side < 2; side++)
+        gate_working(d->gate, slot, side, &p->working_qty[side], &p->working_value[side]);
+    seqlock_end(&p->seq);
+}
+
 void desk_effect(struct desk *d, const struct table_effect *e, const struct pn_reply *r)
 {
     if (e->surprise)
@@ -119,6 +129,7 @@ void desk_effect(struct desk *d, const struct table_effect *e, const struct pn_r
         book_fill(d, e, r);
     if (e->broken)
         break_fill(d, e);
+    desk_publish(d, e->slot);
     desk_dirty(d, e->slot);
 }
 

@@ -36,17 +36,22 @@ static uint64_t check_open(struct pn_market *m, uint32_t session)
     return n;
 }
 
-/* The worst that may come, position and all that may still trade, is within the limits. */
+/* The worst that may come, position and all that may still trade, is within the limits. Summed from
+ * the orders themselves: the gate has its own count. */
 static void check_limits(struct pn_market *m, uint32_t slot)
 {
     const struct pn_position *p = &m->desk->position[slot];
     const struct pn_slot_limits *l = &m->desk->seen->limits[slot];
-    if (p->qty + (int64_t)p->working_qty[PN_BID] > l->max_long ||
-        p->qty - (int64_t)p->working_qty[PN_ASK] < -l->max_short)
-        if (p->working_qty[PN_BID] | p->working_qty[PN_ASK])
-            market_breach(m, "slot %u: position %lld, working %llu and %llu beyond its limits",
-                          slot, (long long)p->qty, (unsigned long long)p->working_qty[0],
-                          (unsigned long long)p->working_qty[1]);
+    uint32_t place[PN_WORKING_MAX], n = table_working(m->desk->table, slot, place, PN_WORKING_MAX);
+    int64_t open[2] = {0, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        const struct pn_own_order *o = table_at(m->desk->table, place[i]);
+        open[o->side] += o->leaves;
+    }
+    if ((open[PN_BID] && p->qty + open[PN_BID] > l->max_long) ||
+        (open[PN_ASK] && p->qty - open[PN_ASK] < -l->max_short))
+        market_breach(m, "slot %u: position %lld with %lld and %lld open is beyond its limits",
+                      slot, (long long)p->qty, (long long)open[0], (long long)open[1]);
 }
 
 /* With nothing under way on either side, both have the same position, cash and fees. */

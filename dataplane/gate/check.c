@@ -349,3 +349,9 @@ void gate_done(struct gate *g, uint32_t slot, uint32_t side)
     struct gate_side *sd = &g->slot[slot].side[side];
     sd->working -= sd->working != 0;
 }
+
+void gate_working(const struct gate *g, uint32_t slot, uint32_t side, uint64_t *qty, int64_t *value)
+{
+    *qty = g->slot[slot].side[side].qty;
+    *value = g->slot[slot].side[side].value;
+}

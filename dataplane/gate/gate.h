@@ -46,6 +46,9 @@ void gate_done(struct gate *g, uint32_t slot, uint32_t side);
 void gate_adopt(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty);
 /* More of an order that is counted already is open after all, or is so at another price. */
 void gate_more(struct gate *g, uint32_t slot, uint32_t side, int64_t px, uint64_t qty);
+/* What a slot has outstanding on a side, at its worst. */
+void gate_working(const struct gate *g, uint32_t slot, uint32_t side, uint64_t *qty,
+                  int64_t *value);
 /* A fill: position has been updated; may latch (fills in the window). Returns what it latched. */
 uint32_t gate_filled(struct gate *g, uint32_t slot, uint64_t now_ns);
 /* P&L of a slot as marked: sums of its groups, loss limits. Returns the ladder's rung if one latched. */

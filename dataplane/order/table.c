@@ -234,6 +234,11 @@ uint32_t table_working(const struct table *t, uint32_t slot, uint32_t *out, uint
     return n;
 }
 
+uint32_t table_slot_live(const struct table *t, uint32_t slot)
+{
+    return t->slot[slot].count;
+}
+
 uint32_t table_live(const struct table *t)
 {
     return t->live;

@@ -85,6 +85,8 @@ uint32_t table_find(const struct table *t, uint32_t session, uint32_t user_ref);
 uint32_t table_find_id(const struct table *t, uint64_t id);
 /* Places of the orders of a slot that are not done, newest last; returns how many. */
 uint32_t table_working(const struct table *t, uint32_t slot, uint32_t *out, uint32_t cap);
+/* How many of one slot are not done. */
+uint32_t table_slot_live(const struct table *t, uint32_t slot);
 uint32_t table_live(const struct table *t);    /* not done, all slots */
 uint32_t table_unknown(const struct table *t); /* of those, unknown */
 /* Replies so far that were a surprise of that kind (enum table_surprise). */
