@@ -96,28 +96,45 @@ static void look_around(struct desk *d)
     }
 }
 
-void desk_step(struct desk *d, uint64_t now_ns)
+/* What time alone brings about; after the decisions, which it must not keep waiting. */
+static void keep_time(struct desk *d)
 {
-    d->now_ns = now_ns;
-    if (d->journal)
-        journal_at(d->journal, now_ns, d->p->counters->messages);
-    if (__atomic_load_n(&d->control->epoch, __ATOMIC_ACQUIRE) != d->epoch_seen ||
-        now_ns - d->refreshed_ns >= DESK_REFRESH_NS)
+    if (d->now_ns - d->refreshed_ns >= DESK_REFRESH_NS)
         desk_refresh(d);
-    if (PN_UNLIKELY(now_ns - d->expired_ns >= DESK_EXPIRE_NS)) {
+    if (d->now_ns - d->expired_ns >= DESK_EXPIRE_NS) {
         expire(d);
         tick_sessions(d);
     }
     if (PN_UNLIKELY(d->markouts_done != d->markouts))
         mark_out(d);
-    if (PN_UNLIKELY(now_ns - d->looked_ns >= DESK_LOOK_NS))
+    if (d->now_ns - d->looked_ns >= DESK_LOOK_NS)
         look_around(d);
+}
+
+static void decide(struct desk *d)
+{
     for (uint32_t i = 0; i < d->dirties; i++) {
         uint32_t slot = d->dirty[i];
         d->slot[slot].dirty = 0;
         desk_decide(d, slot);
     }
     d->dirties = 0;
+}
+
+void desk_step(struct desk *d, uint64_t now_ns)
+{
+    d->now_ns = now_ns;
+    if (d->journal)
+        journal_at(d->journal, now_ns, d->p->counters->messages);
+    /* Every change of the control plane's words raises the epoch. */
+    if (PN_UNLIKELY(__atomic_load_n(&d->control->epoch, __ATOMIC_ACQUIRE) != d->epoch_seen))
+        desk_refresh(d);
+    decide(d);
+    if (PN_UNLIKELY(now_ns - d->timed_ns >= DESK_TIME_NS)) {
+        d->timed_ns = now_ns;
+        keep_time(d);
+        decide(d);
+    }
 }
 
 void desk_record(struct desk *d, struct pn_journal_record *r)

@@ -26,7 +26,8 @@ enum {
     DESK_OUT_SPARE = 8192 /* bytes of a session's buffer that a decision may need */
 };
 
-#define DESK_REFRESH_NS 200000ull    /* the control plane's words are read so often at least */
+#define DESK_TIME_NS 100000ull       /* time's own matters are seen to so often */
+#define DESK_REFRESH_NS 1000000ull   /* the control plane's words are read so often at least */
 #define DESK_LOOK_NS 1000000ull      /* a slot without news is looked at so often */
 #define DESK_RETRY_NS 5000000ull     /* after a refusal nothing new is tried for so long */
 #define DESK_EXPIRE_NS 1000000ull    /* overdue replies are looked for so often */
@@ -94,7 +95,7 @@ struct desk {
     uint64_t now_ns;
     uint64_t next_id;
     uint64_t fills;
-    uint64_t epoch_seen, refreshed_ns, expired_ns, looked_ns, marked_ns;
+    uint64_t epoch_seen, timed_ns, refreshed_ns, expired_ns, looked_ns, marked_ns;
     uint64_t timeout_ns;
     uint64_t logout_ns[PN_SESSIONS_MAX]; /* the ladder's disconnect is under way since; 0 = not */
     uint32_t session_state[PN_SESSIONS_MAX]; /* as last journaled */

@@ -4,9 +4,10 @@
  * headers, sequencing, book, signals, quoter, gate, order table, journal, encoding. The venue's
  * replies come between the timed parts, as real SoupBinTCP bytes.
  *
- *   bench_tick ROUNDS TICKS JOURNAL_DIR
+ *   bench_tick ROUNDS TICKS SIDES JOURNAL_DIR
  *
- * Every tick improves or worsens the bid by one cent, so that both quotes move: two replaces.
+ * Every tick improves or worsens the bid by one cent, so that fair value and with it every quote
+ * moves: one replace with SIDES 1 (bid only), two with 3 (both).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static void push(struct bench *b, const uint8_t *m, uint32_t len)
     memcpy(p + 22, m, len);
     net_build_udp(frame, 22 + len, &h);
     uint32_t all = NET_HEADERS + 22 + len;
-    b->now_ns += 1000000;
+    b->now_ns += 40000;
     if (io_memory_push(b->port, frame, all, all, b->now_ns, IO_LINK_ETHERNET, 0) != 0)
         bench_fail("port", "is full");
 }
@@ -190,7 +191,7 @@ static void reply(struct bench *b)
         bench_fail("session", "did not understand the reply");
 }
 
-static void set_up(struct bench *b, const char *journal)
+static void set_up(struct bench *b, uint32_t sides, const char *journal)
 {
     struct error e = {0};
     struct pn_trade_control *c = calloc(1, sizeof *c);
@@ -217,7 +218,7 @@ static void set_up(struct bench *b, const char *journal)
                             .price_exp = -4,
                             .value_mul = 10000};
     c->params[0] = (struct pn_quote_params){.seq = 2,
-                                            .sides = 3,
+                                            .sides = sides,
                                             .half_spread_q8 = 3 * CENT * 256,
                                             .size = 100,
                                             .layers = 1,
@@ -238,8 +239,8 @@ static void set_up(struct bench *b, const char *journal)
                                            .allowed = UINT32_MAX};
     c->firm = (struct pn_group_limits){.seq = 2, .max_gross = INT64_MAX / 4};
     c->account[0] = c->strategy[0] = c->firm;
-    c->session[0] = (struct pn_rate_limits){
-        .seq = 2, .per_second = 1000000, .burst = 1000000, .burst_ns = 1000000};
+    c->session[0] =
+        (struct pn_rate_limits){.seq = 2, .per_second = 60000, .burst = 1000, .burst_ns = 1000000};
     c->epoch = 1;
     b->seq = 1;
     b->now_ns = DAY;
@@ -308,13 +309,13 @@ static void tick(struct bench *b, uint64_t *books, uint64_t *signals, uint64_t *
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench_tick ROUNDS TICKS JOURNAL_DIR (- for none)\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: bench_tick ROUNDS TICKS SIDES JOURNAL_DIR (- for memory)\n");
         return 2;
     }
     uint64_t rounds = bench_number(argv[1]), ticks = bench_number(argv[2]);
     struct bench b = {0};
-    set_up(&b, strcmp(argv[3], "-") == 0 ? "" : argv[3]);
+    set_up(&b, (uint32_t)bench_number(argv[3]), strcmp(argv[4], "-") == 0 ? "" : argv[4]);
     uint64_t *t[4];
     for (uint32_t i = 0; i < 4; i++)
         t[i] = calloc(ticks, sizeof **t);

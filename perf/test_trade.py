@@ -12,15 +12,17 @@ STAGES = ("frame to book", "book to signals", "signals to order bytes")
 TARGETS = {"p50": 250.0, "p99": 600.0}
 
 
-@pytest.mark.parametrize("journal", [False, True])
+@pytest.mark.parametrize(("sides", "journal"), [(1, False), (3, False), (3, True)])
 def test_tick_to_order(
-    journal: bool, messages: int, rounds: int, figures: Figures, tmp_path: Path
+    sides: int, journal: bool, messages: int, rounds: int, figures: Figures, tmp_path: Path
 ) -> None:
     folder = tmp_path / "journal" if journal else "-"
-    lines = programs.run("bench_tick", rounds, min(TICKS, max(messages // 100, 1000)), folder)
+    lines = programs.run("bench_tick", rounds, min(TICKS, max(messages // 100, 1000)), sides,
+                         folder)  # fmt: skip
     done = programs.only(lines, "ticks")
     assert done["without_order"] == 0, done
-    group = f"tick to order, memory port, journal {'in files' if journal else 'in memory'}"
+    what = "both quotes move" if sides == 3 else "one quote moves"
+    group = f"tick to order, {what}, journal in {'files' if journal else 'memory'}"
     for stage in ("tick to order", *STAGES):
         for key in ("p50", "p99", "p999", "max"):
             values = [line[key] for line in lines if line.get("stage") == stage]
