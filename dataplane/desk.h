@@ -26,7 +26,9 @@ int desk_open(struct desk **out, const struct region *r, struct pipeline *p,
 void desk_close(struct desk *d);
 /* Bounds of a configuration that another process wrote; the caller hands in a copy. */
 int desk_check(const struct pn_trade_config *c, const struct region *r, struct error *e);
-/* Rebuilds orders, positions, latches and session numbers from the journal, before the first step. */
+/*
+ * Rebuilds orders, positions, latches and session numbers from the journal, before the first step.
+ */
 int desk_recover(struct desk *d, struct error *e);
 
 /* What pipeline_apply has to keep for the desk; call before and after it. */
@@ -39,7 +41,9 @@ int desk_receive(struct desk *d, uint32_t session, const uint8_t *bytes, uint32_
                  uint64_t now_ns);
 /* 1, once: the session's connection must be closed. */
 int desk_wants_drop(struct desk *d, uint32_t session);
-/* The end is near: nothing new, everything that rests is cancelled. Quiet: nothing rests any more. */
+/*
+ * The end is near: nothing new, everything that rests is cancelled. Quiet: nothing rests any more.
+ */
 void desk_wind_down(struct desk *d);
 int desk_is_quiet(const struct desk *d);
 /* Decides and encodes, for everything that changed since the last step. */

@@ -41,18 +41,19 @@ static void next(struct desk_script *s)
 static void differ(struct desk_script *s, const struct pn_journal_record *had,
                    const struct pn_journal_record *now, const char *what)
 {
+    static const struct pn_journal_record none;
+    const struct pn_journal_record *a = had ? had : &none, *b = now ? now : &none;
     if (s->failed++)
         return;
     s->out->different = 1;
-    s->out->at = had ? had->seq : 0;
+    s->out->at = a->seq;
     snprintf(s->out->text, sizeof s->out->text,
-             "%s: recorded kind %u slot %u qty %u ref %u %llx %llx %llx; again kind %u slot %u qty "
+             "%s: recorded kind %d slot %d qty %u ref %u %llx %llx %llx; again kind %d slot %d qty "
              "%u ref %u %llx %llx %llx",
-             what, had ? had->kind : 0, had ? had->slot : 0, had ? had->qty : 0, had ? had->ref : 0,
-             (unsigned long long)(had ? had->u[0] : 0), (unsigned long long)(had ? had->u[1] : 0),
-             (unsigned long long)(had ? had->u[2] : 0), now ? now->kind : 0, now ? now->slot : 0,
-             now ? now->qty : 0, now ? now->ref : 0, (unsigned long long)(now ? now->u[0] : 0),
-             (unsigned long long)(now ? now->u[1] : 0), (unsigned long long)(now ? now->u[2] : 0));
+             what, a->kind, a->slot, a->qty, a->ref, (unsigned long long)a->u[0],
+             (unsigned long long)a->u[1], (unsigned long long)a->u[2], b->kind, b->slot, b->qty,
+             b->ref, (unsigned long long)b->u[0], (unsigned long long)b->u[1],
+             (unsigned long long)b->u[2]);
 }
 
 /* A record is made again: it must be the next one there was. */

@@ -24,9 +24,9 @@ struct pn_desk_replay {
 };
 
 /*
- * engine: with the run's capture files as its inputs and the run's channels, not yet run, opened with
- * room to trade. control: the run's trading configuration; its journal is read, nothing is written.
- * 0, or a negative errno with text in err.
+ * engine: with the run's capture files as its inputs and the run's channels, not yet run, opened
+ * with room to trade. control: the run's trading configuration; its journal is read, nothing is
+ * written. 0, or a negative errno with text in err.
  */
 int pn_engine_replay_desk(struct pn_engine *engine, const struct pn_trade_control *control,
                           const char *journal, struct pn_desk_replay *out, char *err,

@@ -25,8 +25,8 @@ void pn_control_beat(struct pn_control_writer *w, uint64_t monotonic_ns);
 int64_t pn_control_command(struct pn_control_writer *w, uint32_t kind, uint32_t shard,
                            const char *text);
 /*
- * The trading half of the segment, for the functions of shm/trade.h. Its configuration is set before
- * the data plane starts and then stays.
+ * The trading half of the segment, for the functions of shm/trade.h. Its configuration is set
+ * before the data plane starts and then stays.
  */
 struct pn_trade_control *pn_control_trade(struct pn_control_writer *w);
 /* Bounds of every field of a configuration; 0 or -EINVAL with what is wrong. */

@@ -61,5 +61,7 @@ int pn_market_member(const struct pn_market *market, uint32_t instrument,
 struct pn_view *pn_market_view(struct pn_market *market);
 /* Index in the region of a traded instrument; -ENOENT until the feed has named it. */
 int pn_market_instrument(const struct pn_market *market, uint32_t slot);
-/* Kills the desk as a crash would (nothing is said to anybody) and opens a new one that recovers. */
+/*
+ * Kills the desk as a crash would (nothing is said to anybody) and opens a new one that recovers.
+ */
 int pn_market_crash(struct pn_market *market, char *err, uint64_t err_len);

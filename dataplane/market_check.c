@@ -1,6 +1,7 @@
 /*
  * market_check.c - what must hold at every instant, looked at from both ends: the exchange's books
- * of its member on one side, ours on the other. A breach is counted, and the first one kept in words.
+ * of its member on one side, ours on the other. A breach is counted, and the first one kept in
+ * words.
  */
 #include "market_internal.h"
 

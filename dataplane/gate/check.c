@@ -19,8 +19,9 @@ PN_HOT int64_t rate_age(const struct gate_rate *r, uint32_t back, int64_t now)
 
 PN_HOT int rate_full(const struct gate_rate *r, int64_t now)
 {
-    return (r->per_second && rate_age(r, r->per_second, now) < SECOND_NS) |
-           (r->burst && rate_age(r, r->burst, now) < r->burst_ns);
+    int second = r->per_second && rate_age(r, r->per_second, now) < SECOND_NS;
+    int burst = r->burst && rate_age(r, r->burst, now) < r->burst_ns;
+    return second | burst;
 }
 
 PN_HOT void rate_count(struct gate_rate *r, int64_t now)

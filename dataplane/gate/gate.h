@@ -51,7 +51,10 @@ void gate_working(const struct gate *g, uint32_t slot, uint32_t side, uint64_t *
                   int64_t *value);
 /* A fill: position has been updated; may latch (fills in the window). Returns what it latched. */
 uint32_t gate_filled(struct gate *g, uint32_t slot, uint64_t now_ns);
-/* P&L of a slot as marked: sums of its groups, loss limits. Returns the ladder's rung if one latched. */
+/*
+ * P&L of a slot as marked: sums of its groups, loss limits. Returns the ladder's rung if one
+ * latched.
+ */
 uint32_t gate_marked(struct gate *g, uint32_t slot, uint64_t now_ns);
 
 /* The reference of the collar: the book's top as it is now, with the state of the book. */

@@ -1,7 +1,7 @@
 /*
  * refresh.c - what another process says is read here: limits, kill words, heartbeat. It is hostile:
- * a record counts only if it was copied whole, one that will not hold still leaves the last good one
- * in force, and every value is one that the check can bear.
+ * a record counts only if it was copied whole, one that will not hold still leaves the last good
+ * one in force, and every value is one that the check can bear.
  */
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * thread that checks orders.
  *
  * Money of one side of one slot, and the value of what is held, stay within GATE_MONEY_MAX, so that
- * a slot's exposure fits 64 bits; sums over slots are kept in 128. Prices, sizes and value_mul are at
- * least 1, so that sizes stay within it too.
+ * a slot's exposure fits 64 bits; sums over slots are kept in 128. Prices, sizes and value_mul are
+ * at least 1, so that sizes stay within it too.
  */
 #ifndef PN_GATE_STATE_H
 #define PN_GATE_STATE_H

@@ -2,9 +2,9 @@
  * venue.h - the sockets of order sessions. Bytes only: what they mean is order/session.h's.
  *
  * A link moves bytes between its TCP connection and two rings; the polling core only ever touches
- * the rings. The moving is done by a thread of its own, on its own core, or, where the configuration
- * says so, by the polling core right after its step. A connection that is lost is made again with
- * growing pauses, once the core has taken note of the loss.
+ * the rings. The moving is done by a thread of its own, on its own core, or, where the
+ * configuration says so, by the polling core right after its step. A connection that is lost is
+ * made again with growing pauses, once the core has taken note of the loss.
  */
 #ifndef PN_LIVE_VENUE_H
 #define PN_LIVE_VENUE_H

@@ -1,8 +1,9 @@
 /*
  * journal.h - the append-only record of everything that decided or followed from a decision: files
- * of 64-byte records in a folder, memory-mapped, each record under CRC32C. A record is written before
- * what it tells of has effect outside, so that whatever instruction a crash comes between, no order
- * and no fill is lost. The path only ever stores into memory that a housekeeper has made ready.
+ * of 64-byte records in a folder, memory-mapped, each record under CRC32C. A record is written
+ * before what it tells of has effect outside, so that whatever instruction a crash comes between,
+ * no order and no fill is lost. The path only ever stores into memory that a housekeeper has made
+ * ready.
  *
  * Files are journal-00000001.pnj and so on, full size from the start; record i of a file has the
  * number first_seq + i, and each file but the last is full. MARK records: u[0] best bid, u[1] best

@@ -4,8 +4,8 @@
  *
  * Money is 1e-8 of the account's currency; value = px * qty * value_mul is exact, every sum is
  * checked for overflow. Average cost: closing q of a position Q with cost C releases C * q / Q,
- * rounded towards zero; what rounding left stays in the cost of the rest and comes out with its last
- * unit, so that realised + cost of the rest is always the cash that flowed.
+ * rounded towards zero; what rounding left stays in the cost of the rest and comes out with its
+ * last unit, so that realised + cost of the rest is always the cash that flowed.
  */
 #ifndef PN_ORDER_LEDGER_H
 #define PN_ORDER_LEDGER_H

@@ -19,9 +19,9 @@ struct ledger_lot {
 };
 
 /*
- * Lots of all slots. Each slot may always have one; beyond that `left` are shared. A lot that is not
- * to be had is added to the slot's youngest, so that money stays exact and only the order in which
- * the youngest ones go is lost: counted in merged.
+ * Lots of all slots. Each slot may always have one; beyond that `left` are shared. A lot that is
+ * not to be had is added to the slot's youngest, so that money stays exact and only the order in
+ * which the youngest ones go is lost: counted in merged.
  */
 struct ledger_lots {
     struct ledger_lot *lot;

@@ -3,8 +3,8 @@
  * decoder of what the venue says.
  *
  * Big-endian, text padded with spaces on the right. All fields are bytes: a struct may lie at any
- * address. Where a message ends in an appendage (u16 length, then options), the struct ends with it.
- * The decoder takes every message both as published first and with the appendage of the later
+ * address. Where a message ends in an appendage (u16 length, then options), the struct ends with
+ * it. The decoder takes every message both as published first and with the appendage of the later
  * revision; options it does not know are skipped by their length.
  */
 #ifndef PN_ORDER_OUCH_H

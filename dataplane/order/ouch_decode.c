@@ -1,6 +1,6 @@
 /*
- * ouch_decode.c - what the venue says, see ouch.h. Length first: a message is taken when its type is
- * known and its length is exactly what the type and its appendage make it; then fields are read.
+ * ouch_decode.c - what the venue says, see ouch.h. Length first: a message is taken when its type
+ * is known and its length is exactly what the type and its appendage make it; then fields are read.
  */
 #include "order/ouch.h"
 

@@ -1,7 +1,7 @@
 /*
  * records.h - journal and ledger for Python: reading a journal's folder, and the arithmetic of
- * positions as the data plane does it. Cold functions return 0 or a negative errno with a message in
- * err (of err_len bytes, always NUL terminated).
+ * positions as the data plane does it. Cold functions return 0 or a negative errno with a message
+ * in err (of err_len bytes, always NUL terminated).
  */
 #ifndef ABI_CDEF
 #pragma once

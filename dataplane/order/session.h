@@ -32,8 +32,8 @@ void session_logout(struct session *s, uint64_t now_ns);
 /* Heartbeats, silence; 1 when the connection must be dropped. Call at least every 100 ms. */
 int session_tick(struct session *s, uint64_t now_ns);
 /*
- * Bytes received. Decodes up to cap replies into out and returns how many; *used says how many bytes
- * were taken: call again with the rest while out was filled. Negative: drop the connection.
+ * Bytes received. Decodes up to cap replies into out and returns how many; *used says how many
+ * bytes were taken: call again with the rest while out was filled. Negative: drop the connection.
  */
 int session_receive(struct session *s, const uint8_t *bytes, uint32_t n, uint64_t now_ns,
                     uint32_t *used, struct pn_reply *out, uint32_t cap);
@@ -48,8 +48,8 @@ void session_replay(struct session *s, uint32_t state, uint32_t next_ref);
 uint32_t session_next_ref(const struct session *s);
 /*
  * Orders, encoded from the slot's template into the outgoing bytes. 0, -ENOTCONN when not up,
- * -ENOBUFS when the peer is too slow. Replace's qty is what may be filled of the new order; `filled`
- * is what the chain has been filled already (OUCH counts both).
+ * -ENOBUFS when the peer is too slow. Replace's qty is what may be filled of the new order;
+ * `filled` is what the chain has been filled already (OUCH counts both).
  */
 int session_new(struct session *s, uint32_t slot, const struct pn_own_order *o, uint64_t now_ns);
 int session_replace(struct session *s, uint32_t slot, const struct pn_own_order *old,

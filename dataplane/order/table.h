@@ -2,9 +2,9 @@
  * table.h - our orders and their life. One state machine, fed by what we send and what venues
  * reply; what it cannot know is "unknown", counts as working and stops its slot.
  *
- * The table is in the region (PN_SEC_OWN); place 0 is unused. Done orders are kept until their place
- * is needed, oldest first. The table tells the gate what became of exposure: every unit that passed
- * the gate is released once, by a fill, a cancel, a reject or the end of its order.
+ * The table is in the region (PN_SEC_OWN); place 0 is unused. Done orders are kept until their
+ * place is needed, oldest first. The table tells the gate what became of exposure: every unit that
+ * passed the gate is released once, by a fill, a cancel, a reject or the end of its order.
  */
 #ifndef PN_ORDER_TABLE_H
 #define PN_ORDER_TABLE_H
@@ -52,8 +52,8 @@ void table_close(struct table *t);
 uint32_t table_new(struct table *t, const struct gate_order *o, uint32_t user_ref, uint64_t id,
                    uint32_t layer, uint64_t token, uint64_t now_ns);
 /*
- * Its successor is about to leave; both count until the reply. New place, or 0: only a live order of
- * which nothing else is asked can be replaced.
+ * Its successor is about to leave; both count until the reply. New place, or 0: only a live order
+ * of which nothing else is asked can be replaced.
  */
 uint32_t table_replace(struct table *t, uint32_t place, const struct gate_order *o,
                        uint32_t user_ref, uint64_t id, uint64_t now_ns);
@@ -78,7 +78,10 @@ uint32_t table_reconcile(struct table *t, uint32_t session, uint32_t next_ref, u
 /* Orders whose reply is overdue become unknown; returns how many did. Call now and then. */
 uint32_t table_expire(struct table *t, uint64_t timeout_ns, uint64_t now_ns);
 
-/* What the chain of replaces that ends in this order has been filled, or lost to self-match, in all. */
+/*
+ * What the chain of replaces that ends in this order has been filled, or lost to self-match, in
+ * all.
+ */
 uint32_t table_chain_filled(const struct table *t, uint32_t place);
 struct pn_own_order *table_at(struct table *t, uint32_t place);
 uint32_t table_find(const struct table *t, uint32_t session, uint32_t user_ref);

@@ -3,8 +3,8 @@
  * and the lists that orders are on. Only table*.c and tests include it.
  *
  * Every order that is not free is in two hash chains (by session and reference, by id). One that is
- * not done is on its slot's working list, oldest first; one that waits for a reply is on the list of
- * waits, first asked first; one that is done is on the list of places to use again.
+ * not done is on its slot's working list, oldest first; one that waits for a reply is on the list
+ * of waits, first asked first; one that is done is on the list of places to use again.
  */
 #ifndef PN_ORDER_TABLE_STATE_H
 #define PN_ORDER_TABLE_STATE_H

@@ -72,7 +72,9 @@ struct quote_action {
     int64_t px;
 };
 
-/* Bounds of every parameter; 0 or -EINVAL with which one. Hostile input: the other side writes it. */
+/*
+ * Bounds of every parameter; 0 or -EINVAL with which one. Hostile input: the other side writes it.
+ */
 int quoter_check(const struct pn_quote_params *p, const struct pn_traded *t, char *err,
                  uint32_t err_len);
 /* Fair value in 1/256 of a price unit; signals must be valid. */

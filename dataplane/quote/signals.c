@@ -94,7 +94,7 @@ PN_HOT uint64_t power_q31(const struct signals *s, uint64_t steps)
 /* Rounds towards zero, so that a sum stays within the sum of its parts' sizes. */
 PN_HOT int64_t decayed(int64_t sum, uint64_t power, uint64_t halvings)
 {
-    int64_t sign = sum >> 63;
+    int64_t sign = -(int64_t)(sum < 0);
     uint64_t size = (uint64_t)((sum ^ sign) - sign);
     size = halvings > 62 ? 0 : (uint64_t)((unsigned __int128)size * power >> 31) >> halvings;
     return ((int64_t)size ^ sign) - sign;
@@ -107,7 +107,7 @@ PN_HOT int32_t ratio_q16(int64_t a, int64_t b)
         return 0;
     uint32_t bits = 64 - (uint32_t)__builtin_clzll((uint64_t)b);
     uint32_t drop = bits > 46 ? bits - 46 : 0;
-    int64_t sign = a >> 63, size = (a ^ sign) - sign;
+    int64_t sign = -(int64_t)(a < 0), size = (a ^ sign) - sign;
     int64_t q = (size >> drop << 16) / (b >> drop);
     return (int32_t)((q ^ sign) - sign);
 }

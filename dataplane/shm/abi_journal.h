@@ -1,6 +1,6 @@
 /*
- * abi_journal.h - fourth part of abi.h: what venues reply, decoded, and the records of the journal,
- * which both processes read. Same rules, same hash.
+ * abi_journal.h - fourth part of abi.h: what venues reply, decoded, the fills that come of it and
+ * the records of the journal, which both processes read. Same rules, same hash.
  */
 #ifndef ABI_CDEF
 #pragma once
@@ -45,6 +45,26 @@ struct pn_reply {
     uint64_t reserved;
 };
 
+struct pn_fill {
+    uint64_t number; /* from 1; written last */
+    uint64_t order;  /* id */
+    uint64_t match;  /* the venue's match number */
+    uint64_t ts_ns;
+    int64_t px;
+    int64_t fee;    /* money */
+    int64_t mid_q8; /* when it was heard of */
+    uint32_t qty;
+    uint32_t slot;
+    uint8_t side;
+    uint8_t maker;     /* 1: it added liquidity */
+    uint8_t broken;    /* 1: this takes the fill of that match number back */
+    uint8_t liquidity; /* the venue's own letter */
+    uint32_t reserved0;
+    int64_t position; /* after it */
+    uint64_t token;
+    uint64_t reserved[5];
+};
+
 /* ---- journal: files of records of 64 bytes ---- */
 
 enum pn_journal_sync { PN_JS_NONE = 0, PN_JS_INTERVAL = 1, PN_JS_EACH = 2 };
@@ -59,11 +79,11 @@ enum pn_journal_kind {
     PN_JR_REPLY = 6,      /* a piece of struct pn_reply: ref = byte offset, side = its kind */
     PN_JR_REPLY_MORE = 7, /* not used */
     PN_JR_FILL = 8, /* u[0] order id, u[1] px, u[2] match, qty, side; ref: see order/journal.h */
-    PN_JR_FEE = 9,        /* of the fill before: u[0] fee, u[1] mid_q8, u[2] position after */
-    PN_JR_REFUSED = 10,   /* u[0] px, qty, side, ref = reason */
-    PN_JR_PARAMS = 11,    /* a piece of struct pn_quote_params: ref = byte offset */
-    PN_JR_LIMITS = 12,    /* a piece of a limits record: side = which kind, ref = byte offset */
-    PN_JR_KILL = 13,      /* u[0] level, u[1] scope, u[2] by whom (enum pn_kill_by) */
+    PN_JR_FEE = 9,  /* of the fill before: u[0] fee, u[1] mid_q8, u[2] position after */
+    PN_JR_REFUSED = 10, /* u[0] px, qty, side, ref = reason */
+    PN_JR_PARAMS = 11,  /* a piece of struct pn_quote_params: ref = byte offset */
+    PN_JR_LIMITS = 12,  /* a piece of a limits record: side = which kind, ref = byte offset */
+    PN_JR_KILL = 13,    /* u[0] level, u[1] scope, u[2] by whom (enum pn_kill_by) */
     PN_JR_RELEASE = 14,
     PN_JR_REQUEST = 15, /* a piece of struct pn_order_request */
     PN_JR_SESSION = 16, /* u[0] state, u[1] next_seq, u[2] next_ref */
@@ -73,8 +93,8 @@ enum pn_journal_kind {
     PN_JR_DIGEST = 20,  /* u[0], u[1]: book digest, u[2]: desk digest */
     PN_JR_END = 21,     /* the run ended in an orderly way */
     PN_JR_HEARTBEAT = 22, /* control plane lost (u[0] = 1) or back (0) */
-    PN_JR_TRADED = 23, /* a piece of struct pn_traded of the slot: after START, what slots are */
-    PN_JR_NAME = 24,   /* side = enum pn_journal_name, slot = index, u = name, NUL padded */
+    PN_JR_TRADED = 23,    /* a piece of struct pn_traded of the slot: after START, what slots are */
+    PN_JR_NAME = 24,      /* side = enum pn_journal_name, slot = index, u = name, NUL padded */
     PN_JR_KINDS = 25
 };
 

@@ -1,13 +1,13 @@
 /*
  * abi_trade.h - third part of abi.h: what trading shares between data plane and control plane.
  * Same rules, same hash. First what the control plane writes (struct pn_trade_control, in the
- * control segment or, in process, in the caller's memory), then what the data plane writes (sections
- * of the state segment). Replies and the journal's records are in abi_journal.h.
+ * control segment or, in process, in the caller's memory), then what the data plane writes
+ * (sections of the state segment). Replies and the journal's records are in abi_journal.h.
  *
- * A "traded instrument", or slot, is one instrument as one strategy trades it on one account through
- * one session: the unit of quotes, positions and limits. Prices are integers in the instrument's
- * price scale, sizes integers in its size unit, money is in 1e-8 of the account currency:
- * money = price * size * value_mul, exact.
+ * A "traded instrument", or slot, is one instrument as one strategy trades it on one account
+ * through one session: the unit of quotes, positions and limits. Prices are integers in the
+ * instrument's price scale, sizes integers in its size unit, money is in 1e-8 of the account
+ * currency: money = price * size * value_mul, exact.
  */
 #ifndef ABI_CDEF
 #pragma once
@@ -430,26 +430,6 @@ struct pn_desk_status {
     uint64_t surprises;      /* replies that cannot be: order/table.h */
     uint64_t bad_params;     /* parameters that were refused */
     uint64_t reserved[4];
-};
-
-struct pn_fill {
-    uint64_t number; /* from 1; written last */
-    uint64_t order;  /* id */
-    uint64_t match;  /* the venue's match number */
-    uint64_t ts_ns;
-    int64_t px;
-    int64_t fee;    /* money */
-    int64_t mid_q8; /* when it was heard of */
-    uint32_t qty;
-    uint32_t slot;
-    uint8_t side;
-    uint8_t maker;     /* 1: it added liquidity */
-    uint8_t broken;    /* 1: this takes the fill of that match number back */
-    uint8_t liquidity; /* the venue's own letter */
-    uint32_t reserved0;
-    int64_t position; /* after it */
-    uint64_t token;
-    uint64_t reserved[5];
 };
 
 #ifndef ABI_CDEF

@@ -1,7 +1,7 @@
 /*
- * trade.h - the control plane's side of struct pn_trade_control, for Python: every change of it goes
- * through these calls, which keep its sequence locks, epochs and numbers. Also what readers of the
- * state segment call to copy the desk's records whole.
+ * trade.h - the control plane's side of struct pn_trade_control, for Python: every change of it
+ * goes through these calls, which keep its sequence locks, epochs and numbers. Also what readers of
+ * the state segment call to copy the desk's records whole.
  */
 #ifndef ABI_CDEF
 #pragma once
@@ -21,8 +21,8 @@ int pn_trade_set_rate(struct pn_trade_control *c, uint32_t session, const struct
 /* Raises a kill word to level at least (enum pn_kill); any process that may write the segment. */
 int pn_trade_kill(struct pn_trade_control *c, uint32_t scope, uint32_t index, uint32_t level);
 /*
- * Lowers a kill word and releases what the gate has latched there; index PN_NO_SLOT: all of a scope,
- * scope PN_NO_SLOT: all there are.
+ * Lowers a kill word and releases what the gate has latched there; index PN_NO_SLOT: all of a
+ * scope, scope PN_NO_SLOT: all there are.
  */
 int pn_trade_release(struct pn_trade_control *c, uint32_t scope, uint32_t index);
 /* Puts a request into the ring; its number, or -EAGAIN when the ring is full. */

@@ -5,17 +5,19 @@
  * Each instrument is one superposition of memoryless processes, so that its next action takes one
  * exponential draw and the kind of it one more; instruments wait in a heap. What they do:
  *
- * limit     Limit orders of either side arrive at k ticks from the opposite best as a Poisson process
+ * limit     Limit orders of either side arrive at k ticks from the opposite best as a Poisson
+ * process
  *           of rate limit_rate[k - 1], sizes geometric. An empty side counts as where it was last.
  *           Smith, Farmer, Gillemot, Krishnamurthy, Quantitative Finance 3 (2003) 481; rates by
  *           distance: Cont, Stoikov, Talreja, Operations Research 58 (2010) 549.
  * cancel    Each of their resting orders is taken off at rate cancel_rate[k - 1], k its distance to
  *           the opposite best now (16 and further alike). Likewise.
  * market    Market orders of each side at rate market_rate.
- * informed  At informed_rate someone looks who knows the fundamental price, a Gaussian random walk of
+ * informed  At informed_rate someone looks who knows the fundamental price, a Gaussian random walk
+ * of
  *           value_vol_q8; when it is more than informed_ticks beyond the touch he takes, never at a
- *           price worse than the fundamental. In the spirit of Glosten, Milgrom, Journal of Financial
- *           Economics 14 (1985) 71.
+ *           price worse than the fundamental. In the spirit of Glosten, Milgrom, Journal of
+ *           Financial Economics 14 (1985) 71.
  * momentum  Each taking calls forth another one of its side with chance momentum_ppm, after an
  *           exponential time of mean momentum_decay_ns: a Hawkes process with exponential kernel in
  *           its cluster form (Hawkes, Oakes, Journal of Applied Probability 11 (1974) 493), whose
@@ -26,7 +28,8 @@
  * regimes   Calm and busy, exponential stays of mean regime_ns; while busy, rates of limit, cancel,
  *           market and informed flow, and value_vol_q8, are multiplied by regime_mul_q8 / 256.
  *
- * They act from open_ns to close_ns of the configuration, while an instrument's phase is MATCH_OPEN.
+ * They act from open_ns to close_ns of the configuration, while an instrument's phase is
+ * MATCH_OPEN.
  */
 #ifndef PN_SIM_AGENTS_H
 #define PN_SIM_AGENTS_H

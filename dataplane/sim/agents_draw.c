@@ -35,7 +35,7 @@ uint64_t draw_geometric_scale(uint32_t mean)
 void draw_choice_init(struct draw_choice *c, const uint64_t *weight)
 {
     uint64_t left[DRAW_WEIGHTS], total = 0;
-    uint32_t small[DRAW_WEIGHTS], large[DRAW_WEIGHTS], smalls = 0, larges = 0;
+    uint32_t small[DRAW_WEIGHTS] = {0}, large[DRAW_WEIGHTS] = {0}, smalls = 0, larges = 0;
     for (uint32_t k = 0; k < DRAW_WEIGHTS; k++)
         total += weight[k];
     for (uint32_t k = 0; k < DRAW_WEIGHTS; k++) {

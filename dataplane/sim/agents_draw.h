@@ -37,7 +37,9 @@ PN_HOT uint64_t draw_high(uint64_t a, uint64_t b)
     return (uint64_t)((unsigned __int128)a * b >> 64);
 }
 
-/* Exponential of mean 1, Q32; below 45. The logarithm is linear between 257 points: error < 2^-17. */
+/*
+ * Exponential of mean 1, Q32; below 45. The logarithm is linear between 257 points: error < 2^-17.
+ */
 PN_HOT uint64_t draw_exponential(struct rng *r, const struct draw_log *t)
 {
     uint64_t u = rng_next(r) | 1;
@@ -75,7 +77,9 @@ PN_HOT uint32_t draw_choose(const struct draw_choice *c, uint64_t word)
     return part < c->keep_q32[k] ? k : c->other[k];
 }
 
-/* Close to Gaussian: mean 0, deviation 1, Q16; the sum of twelve uniform ones, so never beyond 6. */
+/*
+ * Close to Gaussian: mean 0, deviation 1, Q16; the sum of twelve uniform ones, so never beyond 6.
+ */
 PN_HOT int64_t draw_gaussian(struct rng *r)
 {
     int64_t sum = 6; /* each is floored: makes up for twelve halves */

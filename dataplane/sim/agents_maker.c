@@ -1,6 +1,7 @@
 /*
- * agents_maker.c - other market makers: one bid and one offer each, kept at a distance from the mid.
- * A maker that is outdated looks, sends one request and stays outdated until there is nothing to do.
+ * agents_maker.c - other market makers: one bid and one offer each, kept at a distance from the
+ * mid. A maker that is outdated looks, sends one request and stays outdated until there is nothing
+ * to do.
  */
 #include "sim/agents_internal.h"
 

@@ -1,6 +1,6 @@
 /*
- * agents_open.c - checks and makes ready the models, takes all memory, sets instruments up, and makes
- * the book before the opening.
+ * agents_open.c - checks and makes ready the models, takes all memory, sets instruments up, and
+ * makes the book before the opening.
  */
 #include "sim/agents_internal.h"
 

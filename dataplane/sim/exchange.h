@@ -1,8 +1,8 @@
 /*
  * exchange.h - the simulated exchange as its members see it: ITCH 5.0 over MoldUDP64 on two lines,
  * re-requests, GLIMPSE snapshots, OUCH 5.0 over SoupBinTCP; agents that make the market; faults by
- * seed. No socket, no clock: time and bytes come from outside, in process (sim/market.h) or from the
- * program pinnacle-exchange. Same inputs, same bytes.
+ * seed. No socket, no clock: time and bytes come from outside, in process (sim/market.h) or from
+ * the program pinnacle-exchange. Same inputs, same bytes.
  */
 #ifndef PN_SIM_EXCHANGE_H
 #define PN_SIM_EXCHANGE_H
@@ -17,16 +17,16 @@ struct exchange *exchange_open(const struct pn_exchange_config *cfg, struct erro
 void exchange_close(struct exchange *x);
 /*
  * Time goes on to now_ns: agents act, the clock's events happen, what is due is published. Returns
- * the time it came to: earlier than now_ns when no room was left for datagrams, which are then to be
- * taken (exchange_market_data) before it is called again.
+ * the time it came to: earlier than now_ns when no room was left for datagrams, which are then to
+ * be taken (exchange_market_data) before it is called again.
  */
 uint64_t exchange_run(struct exchange *x, uint64_t now_ns);
 /* When there is next something to run or to take (datagrams, bytes); UINT64_MAX: never. */
 uint64_t exchange_next_ns(const struct exchange *x);
 
 /*
- * Market data that is due: whole Ethernet frames (or, for a socket, their UDP payloads) with the time
- * at which they reach the member, faults included. line 0 or 1. 0 when there is none.
+ * Market data that is due: whole Ethernet frames (or, for a socket, their UDP payloads) with the
+ * time at which they reach the member, faults included. line 0 or 1. 0 when there is none.
  */
 struct exchange_packet {
     const uint8_t *payload; /* MoldUDP64 packet; valid until the next call */

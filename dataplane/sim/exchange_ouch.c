@@ -56,8 +56,8 @@ static uint8_t option_letter(const uint8_t *p, uint32_t n, uint32_t tag)
 }
 
 /*
- * The appendage whose length field is at `at` and which must end where the message does, every known
- * option with its own length. 0, or -1 when it is malformed.
+ * The appendage whose length field is at `at` and which must end where the message does, every
+ * known option with its own length. 0, or -1 when it is malformed.
  */
 static int read_options(const uint8_t *m, uint32_t len, uint32_t at, struct options *o)
 {

@@ -1,7 +1,7 @@
 /*
  * exchange_soup.c - SoupBinTCP 3.00/4.00, the server's side: logins, sequenced data from a member's
- * log or a snapshot, heartbeats, silence, logout. Bytes in, bytes out; a member's bytes may come cut
- * anywhere. What is not a packet is counted and ends the connection.
+ * log or a snapshot, heartbeats, silence, logout. Bytes in, bytes out; a member's bytes may come
+ * cut anywhere. What is not a packet is counted and ends the connection.
  */
 #include "order/soup.h"
 #include "sim/exchange_internal.h"

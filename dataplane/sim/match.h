@@ -132,7 +132,9 @@ void match_close(struct match *m);
 /* Events of the last request; valid until the next one. */
 const struct match_event *match_events(const struct match *m, uint32_t *count);
 
-/* Each returns 0 or an OUCH reject code (REJECTED is then among the events, where an owner waits). */
+/*
+ * Each returns 0 or an OUCH reject code (REJECTED is then among the events, where an owner waits).
+ */
 uint32_t match_submit(struct match *m, const struct match_request *r, uint64_t *ref);
 /*
  * keep: what shall stay open of it; 0 = none. It keeps its place; reserve size goes first. Nothing

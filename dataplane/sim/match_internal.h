@@ -57,7 +57,9 @@ struct mt_level {
     uint32_t count[2];
 };
 
-/* 64 neighbouring levels. better and worse lead along a ladder, chain along a bucket of the index. */
+/*
+ * 64 neighbouring levels. better and worse lead along a ladder, chain along a bucket of the index.
+ */
 struct mt_page {
     uint64_t key; /* ladder << 32 | number */
     uint64_t occupied;

@@ -41,7 +41,9 @@ void mt_refresh(struct match *m, uint32_t slot)
     mt_emit(m, e);
 }
 
-/* What is displayed, or hidden, of an order has become less by qty: gone, shown anew, or smaller. */
+/*
+ * What is displayed, or hidden, of an order has become less by qty: gone, shown anew, or smaller.
+ */
 PN_HOT void used_up(struct match *m, uint32_t slot, uint32_t qty)
 {
     const struct mt_order *o = &m->order[slot];

@@ -31,7 +31,7 @@ static void begin(struct pn_control *seg)
     c->heartbeat_lost_ms = 500;
     for (int i = 0; i < 2; i++) {
         struct pn_shard_config *s = &c->shard[i];
-        s->engine = (struct pn_config){1024, 1024, 1024, 1024, 64, 64, 1000, 0, 0, 0, 0};
+        s->engine = (struct pn_config){1024, 1024, 1024, 1024, 64, 64, 1000, 0, 0, 0, 0, 0, 0};
         memcpy(s->state_path, "/s", 3);
         s->state_path[1] = (char)('a' + i);
         s->cpu = -1;

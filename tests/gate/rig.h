@@ -23,7 +23,9 @@ struct rig {
     uint64_t now;
 };
 
-/* Slots 0 and 1: one instrument, two strategies; 2: another; 3: another venue; 4, 5: other account. */
+/*
+ * Slots 0 and 1: one instrument, two strategies; 2: another; 3: another venue; 4, 5: other account.
+ */
 static inline void rig_config(struct pn_trade_config *cfg, uint32_t slots)
 {
     cfg->traded = slots;

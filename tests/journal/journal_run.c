@@ -1,13 +1,15 @@
 /*
  * journal_run.c - test helper: a process that writes a journal, and can be killed at it.
  *
- *   journal_run write FOLDER BYTES SYNC KEEPER            records from standard input, 64 bytes each
- *   journal_run count FOLDER BYTES SYNC KEEPER N ACKS     N records of its own (0: until killed)
- *   journal_run blobs FOLDER BYTES SYNC KEEPER            blobs: kind, side, length (1 byte each), data
+ *   journal_run write FOLDER BYTES SYNC KEEPER            records from standard input, 64 bytes
+ *   each journal_run count FOLDER BYTES SYNC KEEPER N ACKS     N records of its own (0: until
+ *   killed) journal_run blobs FOLDER BYTES SYNC KEEPER            blobs: kind, side, length (1 byte
+ *   each), data
  *
- * Says at once, on a line, the number it goes on after and whether a torn record was cut; at its end
- * the number of the last record and the trouble it is in. What an append has returned 0 for is stored
- * in the 8 bytes of the file ACKS, mapped, after each record: no record up to there may ever be lost.
+ * Says at once, on a line, the number it goes on after and whether a torn record was cut; at its
+ * end the number of the last record and the trouble it is in. What an append has returned 0 for is
+ * stored in the 8 bytes of the file ACKS, mapped, after each record: no record up to there may ever
+ * be lost.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -110,7 +110,7 @@ static void test_one_file(void)
     CHECK_EQ(now(&s.daemon.capturing), 0);
     CHECK_EQ(now(&s.daemon.captured), FRAMES);
     CHECK_EQ(now(&s.daemon.capture_drops), 0);
-    CHECK_EQ(recorder_end(s.recorder, 0, &e), -ENOENT);
+    CHECK_EQ(recorder_end(s.recorder, 0, &e), -ENODATA);
     CHECK_EQ(read_file("one.pcapng", 160), 160 + FRAMES);
     close_setup(&s);
 }
@@ -169,7 +169,7 @@ static void test_full(void)
     CHECK(rounds < ROUNDS_MAX);
     CHECK_EQ(recorder_end(s.recorder, 0, &e), -EFBIG);
     CHECK(strstr(e.text, "full.pcapng") != NULL);
-    CHECK_EQ(recorder_end(s.recorder, 0, &e), -ENOENT);
+    CHECK_EQ(recorder_end(s.recorder, 0, &e), -ENODATA);
     path_of(path, "full.pcapng");
     unlink(path);
     close_setup(&s);
@@ -182,7 +182,7 @@ static void test_refused(void)
     open_setup(&s);
     CHECK_EQ(recorder_begin(s.recorder, 0, "", &e), -EINVAL);
     CHECK_EQ(recorder_begin(s.recorder, 0, "x.pcapng\nmany", &e), -EINVAL);
-    CHECK_EQ(recorder_begin(s.recorder, 3, "x.pcapng", &e), -ENOENT);
+    CHECK_EQ(recorder_begin(s.recorder, 3, "x.pcapng", &e), -EINVAL);
     CHECK_EQ(recorder_begin(s.recorder, 0, "no/such/x.pcapng", &e), -ENOENT);
     CHECK_EQ(recorder_begin(s.recorder, 0, "/dev/full", &e), -EEXIST);
     pass(s.ring, s.tap, 0, 160);
