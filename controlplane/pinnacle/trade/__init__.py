@@ -1,0 +1,1 @@
+"""Trading as the control plane sees it: configuration, the control segment's half, readings."""
