@@ -1,8 +1,10 @@
 /*
- * desk.c - see desk.h: the step. Control plane first, then what time alone brings about, then every
- * slot that has a reason to be looked at.
+ * desk.c - see desk.h: the step. Control plane first, then every slot that has a reason to be
+ * looked at; what time alone brings about comes after it, when the step's orders are on their way.
  */
 #include "desk_internal.h"
+
+#include "feed/instruments.h"
 
 /* Sessions live by the clock that is handed in: heartbeats, silence, news of their state. */
 static void tick_sessions(struct desk *d)
@@ -96,7 +98,7 @@ static void look_around(struct desk *d)
     }
 }
 
-/* What time alone brings about; after the decisions, which it must not keep waiting. */
+/* What time alone brings about. */
 static void keep_time(struct desk *d)
 {
     if (d->now_ns - d->refreshed_ns >= DESK_REFRESH_NS)
@@ -130,11 +132,29 @@ void desk_step(struct desk *d, uint64_t now_ns)
     if (PN_UNLIKELY(__atomic_load_n(&d->control->epoch, __ATOMIC_ACQUIRE) != d->epoch_seen))
         desk_refresh(d);
     decide(d);
-    if (PN_UNLIKELY(now_ns - d->timed_ns >= DESK_TIME_NS)) {
-        d->timed_ns = now_ns;
-        keep_time(d);
-        decide(d);
+}
+
+/* Signals that no decision was waiting for. */
+static void look_deeper(struct desk *d)
+{
+    for (uint32_t i = 0; i < d->lates; i++) {
+        struct desk_slot *s = &d->slot[d->late[i]];
+        if (s->late == 1 && s->instrument != INSTRUMENT_NONE)
+            signals_on_book(&d->signals, d->late[i], &d->p->books, s->instrument);
+        s->late = 0;
     }
+    d->lates = 0;
+}
+
+void desk_tend(struct desk *d)
+{
+    if (d->lates)
+        look_deeper(d);
+    if (PN_LIKELY(d->now_ns - d->timed_ns < DESK_TIME_NS))
+        return;
+    d->timed_ns = d->now_ns;
+    keep_time(d);
+    decide(d);
 }
 
 void desk_record(struct desk *d, struct pn_journal_record *r)

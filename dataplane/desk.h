@@ -48,6 +48,8 @@ void desk_wind_down(struct desk *d);
 int desk_is_quiet(const struct desk *d);
 /* Decides and encodes, for everything that changed since the last step. */
 void desk_step(struct desk *d, uint64_t now_ns);
+/* After each step, once its bytes are on their way: what can wait, and what is due by the time. */
+void desk_tend(struct desk *d);
 /* Bytes that must leave, and that they have left. */
 uint32_t desk_pending(struct desk *d, uint32_t session, const uint8_t **bytes);
 void desk_sent(struct desk *d, uint32_t session, uint32_t n);

@@ -23,10 +23,10 @@ static void digest_bytes(struct desk *d, uint32_t session, uint32_t before)
     const uint8_t *bytes;
     uint32_t n = session_pending(d->session[session], &bytes);
     uint64_t h = d->status->digest;
-    for (; before + 8 <= n; before += 8)
+    for (; before + 8 < n; before += 8)
         h = (h ^ load_u64_le(bytes + before)) * 0x9e3779b97f4a7c15ull;
-    for (; before < n; before++)
-        h = (h ^ bytes[before]) * 0x9e3779b97f4a7c15ull;
+    /* The last eight: a frame is longer than that, so they are all its own. */
+    h = (h ^ load_u64_le(bytes + n - 8)) * 0x9e3779b97f4a7c15ull;
     d->status->digest = h ^ h >> 29;
 }
 
@@ -316,8 +316,8 @@ void desk_decide(struct desk *d, uint32_t slot)
         extras = resting(d, slot, &in, extra);
     else if (in.blocked || !s->params_ok || !s->params.sides)
         return;
-    if (s->book_dirty) {
-        s->book_dirty = 0;
+    if (s->deep && s->late == 1) {
+        s->late = 2;
         signals_on_book(&d->signals, slot, &d->p->books, s->instrument);
     }
     uint32_t n = s->params_ok ? quoter_decide(&in, action) : 0;

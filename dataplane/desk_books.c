@@ -171,7 +171,10 @@ static void on_event(struct desk *d, const struct pipeline_limits *l, uint64_t a
             signals_on_trade(&d->signals, s - 1, ev);
         if (ev->kind <= PN_EV_REPLACE && table_slot_live(d->table, s - 1))
             follow_queue(d, s - 1, l, at);
-        d->slot[s - 1].book_dirty = 1;
+        if (!d->slot[s - 1].late) {
+            d->slot[s - 1].late = 1;
+            d->late[d->lates++] = s - 1;
+        }
         desk_dirty(d, s - 1);
     }
 }

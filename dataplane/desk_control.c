@@ -56,6 +56,7 @@ void desk_set_params(struct desk *d, uint32_t slot, const struct pn_quote_params
     } else {
         s->params = *now;
         s->params_ok = 1;
+        s->deep = (now->imbalance_q8[0] | now->imbalance_q8[1] | now->imbalance_q8[2]) != 0;
     }
     s->quiet_ns = 0;
     desk_dirty(d, slot);
@@ -146,6 +147,14 @@ void desk_control_latched(struct desk *d)
         desk_dirty_all(d);
 }
 
+/* The gate judges a request by the book of this moment, like a decision. */
+static void see_reference(struct desk *d, uint32_t slot)
+{
+    struct pn_top top;
+    if (desk_top(d, slot, &top))
+        gate_reference(d->gate, slot, &top, d->p->counters->last_ns);
+}
+
 uint32_t desk_do_request(struct desk *d, const struct pn_order_request *q)
 {
     if (q->kind == PN_REQ_CANCEL_SLOT || q->kind == PN_REQ_FLATTEN) {
@@ -167,16 +176,20 @@ uint32_t desk_do_request(struct desk *d, const struct pn_order_request *q)
             .px = q->px,
             .qty = q->qty,
         };
-        return q->slot >= d->slots ? PN_G_SLOT : desk_send_new(d, &o, 255, q->token);
+        if (q->slot >= d->slots)
+            return PN_G_SLOT;
+        see_reference(d, q->slot);
+        return desk_send_new(d, &o, 255, q->token);
     }
     uint32_t place = table_find_id(d->table, q->order);
     if (!place)
         return PN_G_SLOT;
     if (q->kind == PN_REQ_CANCEL)
         return desk_send_cancel(d, place) ? PN_G_FIELD : 0;
-    if (q->kind == PN_REQ_REPLACE && table_at(d->table, place)->state == PN_ORDER_LIVE)
-        return desk_send_replace(d, place, q->px, q->qty);
-    return PN_G_FIELD;
+    if (q->kind != PN_REQ_REPLACE || table_at(d->table, place)->state != PN_ORDER_LIVE)
+        return PN_G_FIELD;
+    see_reference(d, table_at(d->table, place)->slot);
+    return desk_send_replace(d, place, q->px, q->qty);
 }
 
 static void take_requests(struct desk *d)

@@ -42,8 +42,8 @@ struct desk_slot {
     uint32_t next;       /* slot of the same instrument, plus 1; 0 = none */
     uint8_t dirty;       /* waits in desk.dirty */
     uint8_t params_ok;
-    uint8_t book_dirty; /* depth has changed since the signals looked */
-    uint8_t gate_dirty;
+    uint8_t late; /* waits in desk.late: 1 its depth is not looked at yet, 2 it is */
+    uint8_t deep; /* its quotes hang on imbalances of several levels */
     uint32_t reserved;
     uint64_t look_ns;  /* next look without a cause */
     uint64_t quiet_ns; /* nothing new before */
@@ -91,6 +91,8 @@ struct desk {
     uint32_t kept_top[DESK_KEPT];
     uint32_t dirty[PN_TRADED_MAX];
     uint32_t dirties;
+    uint32_t late[PN_TRADED_MAX]; /* slots whose book has changed in depth */
+    uint32_t lates;
 
     uint64_t now_ns;
     uint64_t next_id;

@@ -187,6 +187,7 @@ int pn_market_run(struct pn_market *m, struct pn_market_run *run)
         uint64_t fills = m->desk->fills;
         take_replies(m);
         desk_step(m->desk, m->now_ns);
+        desk_tend(m->desk);
         show_fills(m, fills);
         if (run->fill && run->fill_cap - run->fills < DESK_REPLIES)
             room = 0;

@@ -90,15 +90,18 @@ void shard_trade(struct shard *s, uint64_t now, int fresh)
     venue_work(s->venue, now);
     take_replies(s, now);
     desk_step(s->desk, now);
-    if (PN_LIKELY(!give_orders(s)))
-        return;
-    if (fresh && s->desk->status->orders_new + s->desk->status->orders_replace != orders) {
-        const struct pipeline *p = &s->pipeline;
-        uint64_t at = clock_now(s->clock, &s->last_ns), ts = p->frame[p->frames - 1].ts_ns;
-        if (at > ts)
-            histogram_record(&s->desk->times[PN_TS_TICK_TO_ORDER], at - ts);
+    if (PN_UNLIKELY(give_orders(s))) {
+        if (fresh && s->desk->status->orders_new + s->desk->status->orders_replace != orders) {
+            const struct pipeline *p = &s->pipeline;
+            uint64_t at = clock_now(s->clock, &s->last_ns), ts = p->frame[p->frames - 1].ts_ns;
+            if (at > ts)
+                histogram_record(&s->desk->times[PN_TS_TICK_TO_ORDER], at - ts);
+        }
+        venue_work(s->venue, now);
     }
-    venue_work(s->venue, now);
+    desk_tend(s->desk);
+    if (PN_UNLIKELY(give_orders(s)))
+        venue_work(s->venue, now);
 }
 
 /* Told to end: everything is cancelled, and only then does the core stop. 1: that is done. */

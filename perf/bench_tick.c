@@ -6,8 +6,8 @@
  *
  *   bench_tick ROUNDS TICKS SIDES JOURNAL_DIR
  *
- * Every tick improves or worsens the bid by one cent, so that fair value and with it every quote
- * moves: one replace with SIDES 1 (bid only), two with 3 (both).
+ * Every tick improves the best bid by two cents, so that fair value and with it every quote
+ * moves by one: one replace with SIDES 1 (bid only), two with 3 (both).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +125,7 @@ static void settle(struct bench *b)
         desk_books(b->desk, &limits);
     }
     desk_step(b->desk, b->now_ns);
+    desk_tend(b->desk);
 }
 
 /* The venue says yes to whatever was sent. */
@@ -301,6 +302,7 @@ static void tick(struct bench *b, uint64_t *books, uint64_t *signals, uint64_t *
     uint64_t t2 = ticks_now();
     desk_step(b->desk, b->now_ns);
     uint64_t t3 = ticks_now();
+    desk_tend(b->desk);
     *books = t1 - t0;
     *signals = t2 - t1;
     *orders = t3 - t2;
@@ -324,7 +326,7 @@ int main(int argc, char **argv)
     for (uint64_t round = 0; round < rounds; round++) {
         for (uint64_t i = 0; i < ticks; i++) {
             uint64_t before = b.desk->status->orders_replace + b.desk->status->orders_new;
-            add(&b, 'B', 300, PX - 4 * CENT);
+            add(&b, 'B', 300, PX - 3 * CENT);
             tick(&b, &t[0][i], &t[1][i], &t[2][i], &t[3][i]);
             none += b.desk->status->orders_replace + b.desk->status->orders_new == before;
             reply(&b);

@@ -48,7 +48,7 @@ def build_dir(compiler: str = "") -> Path:
         return folder
     if not (folder / "build.ninja").exists():
         env = {"CC": compiler} if compiler else {}
-        _run(meson, "setup", str(folder), "-Dbench=true", env=env)
+        _run(meson, "setup", str(folder), "-Dbench=true", "-Db_lto=true", env=env)
     _run(ninja, "-C", str(folder), "perf/bench_book" if compiler else "all")
     return folder
 

@@ -21,6 +21,7 @@ struct side {
     int64_t room;    /* what may be quoted in all, busy orders taken off */
     int64_t avail;   /* what may be added while everything that rests still does */
     uint32_t layers;
+    uint32_t resting; /* bit k: layer k has an order */
 };
 
 struct plan {
@@ -92,15 +93,18 @@ PN_HOT void set_price(struct side *s, const struct quote_input *in, int64_t best
         s->px = NO_PX;
 }
 
-/* What rests of a side, and what of it is busy. */
+/* What rests of a side, and what of it is busy. Few layers are used: later loops go by the bits. */
 PN_HOT void set_room(struct side *s, const struct quote_input *in, uint32_t side)
 {
     const struct quote_rest *r = in->rest[side];
     int64_t resting = 0, busy = 0;
-    for (uint32_t k = 0; k < PN_LAYERS_MAX; k++) {
-        int64_t leaves = r[k].place ? r[k].leaves : 0;
-        resting += leaves;
-        busy += r[k].busy ? leaves : 0;
+    s->resting = 0;
+    for (uint32_t k = 0; k < PN_LAYERS_MAX; k++)
+        s->resting |= (uint32_t)(r[k].place != 0) << k;
+    for (uint32_t left = s->resting; left; left &= left - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(left);
+        resting += r[k].leaves;
+        busy += r[k].busy ? r[k].leaves : 0;
     }
     int64_t position = clamped(in->position, 1ll << 41);
     int64_t all = in->params->max_position - s->sign * position;
@@ -127,13 +131,21 @@ static void cancel_side(struct plan *plan, uint32_t side, uint32_t from)
             cancel(plan, side, k);
 }
 
+/* Layers that are not quoted any more. */
+PN_HOT void cancel_beyond(struct plan *plan, uint32_t side)
+{
+    const struct side *s = &plan->side[side];
+    if (PN_UNLIKELY(s->layers && s->resting >> s->layers))
+        cancel_side(plan, side, s->layers);
+}
+
 /* Would a price, in the side's own sign, meet an own order of the other side that rests now? */
 static int meets_own(const struct plan *plan, uint32_t side, int64_t px)
 {
     const struct quote_rest *r = plan->in->rest[!side];
     int64_t sign = plan->side[side].sign;
-    for (uint32_t k = 0; k < PN_LAYERS_MAX; k++)
-        if (r[k].place && px >= sign * r[k].px)
+    for (uint32_t left = plan->side[!side].resting; left; left &= left - 1)
+        if (px >= sign * r[__builtin_ctz(left)].px)
             return 1;
     return 0;
 }
@@ -266,8 +278,7 @@ uint32_t quoter_decide(const struct quote_input *in, struct quote_action *out)
         struct side *s = &plan.side[side];
         for (uint32_t k = 0; k < s->layers; k++)
             s->room -= decide_layer(&plan, side, k);
-        if (s->layers)
-            cancel_side(&plan, side, s->layers);
+        cancel_beyond(&plan, side);
     }
     for (uint32_t i = 0; i < plan.others; i++)
         out[plan.cancels + i] = plan.other[i];

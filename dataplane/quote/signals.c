@@ -253,27 +253,27 @@ void signals_on_trade(struct signals *s, uint32_t slot, const struct pn_event *e
     seqlock_end(&g->seq);
 }
 
-/* Sizes of the best levels of a side, summed up to each depth. */
+/* Sizes of the best levels of a side, summed up to each depth; depths ascend. */
 static void sum_depths(const struct signals *s, const struct books *b, const struct pn_book *bk,
                        uint32_t side, int64_t sum[PN_DEPTHS])
 {
-    uint32_t page = bk->occupied[side] ? bk->best[side] : 0, levels = 0, k = 0;
+    int64_t upto[SIGNALS_DEPTH_MAX + 1];
     uint64_t left = bk->occupied[side];
-    int64_t total = 0;
-    while (page && k < PN_DEPTHS) {
+    uint32_t page = left ? bk->best[side] : 0, levels = 0, most = s->depth[PN_DEPTHS - 1];
+    uint32_t drop = bk->by_order ? LEVEL_ORDER_BITS : 0;
+    upto[0] = 0;
+    while (page && levels < most) {
         const struct pn_page *p = &b->ladder.page[page];
-        for (; left && k < PN_DEPTHS; levels++) {
-            for (; k < PN_DEPTHS && levels >= s->depth[k]; k++)
-                sum[k] = total;
+        for (; left && levels < most; levels++) {
             uint32_t bit = ladder_best_bit(left);
             left &= ~(1ull << bit);
-            total += clipped(bk->by_order ? LEVEL_SIZE(p->level[bit]) : p->level[bit]);
+            upto[levels + 1] = upto[levels] + clipped(p->level[bit] >> drop);
         }
         page = p->worse;
         left = page ? b->ladder.page[page].occupied : 0;
     }
-    for (; k < PN_DEPTHS; k++)
-        sum[k] = total;
+    for (uint32_t k = 0; k < PN_DEPTHS; k++)
+        sum[k] = upto[s->depth[k] < levels ? s->depth[k] : levels];
 }
 
 void signals_on_book(struct signals *s, uint32_t slot, const struct books *b, uint32_t instrument)
